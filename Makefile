@@ -1,0 +1,43 @@
+# Two commands do all the set-up: `make run` and `make test`. Both make the environment first if it is not there.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PORT ?= 8501
+
+.PHONY: run test lint screenshots benchmarks clean
+
+run: $(VENV)/.run
+	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+
+test: $(VENV)/.test lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+$(VENV)/.python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "WhatWhere needs Python 3.10 or newer; try: make PYTHON=python3.11 run")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# opencv comes in two builds that share one folder; the last one installed wins, and only the headless one works
+# on a machine without a display.
+$(VENV)/.run: requirements.txt $(VENV)/.python
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -q --force-reinstall --no-deps "opencv-python-headless==$$($(BIN)/python -c 'from importlib.metadata import version; print(version("opencv-python-headless"))')"
+	touch $@
+
+$(VENV)/.test: requirements-dev.txt $(VENV)/.run
+	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+	touch $@
+
+screenshots: $(VENV)/.test
+	$(BIN)/python docs/screenshots.py
+
+benchmarks: $(VENV)/.test
+	$(BIN)/python -m benchmarks.predict
+
+clean:
+	rm -rf $(VENV)

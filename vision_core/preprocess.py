@@ -116,7 +116,7 @@ def as_tensor(pixels: np.ndarray, how: Preprocessing, device: torch.device) -> t
     """uint8 `(B, H, W, 3)` as a normalised float32 batch `(B, 3, H, W)`, channels last in memory."""
     import torch
 
-    batch = torch.from_numpy(np.ascontiguousarray(pixels))
+    batch = torch.from_numpy(np.require(pixels, requirements=["C", "W"]))  # Pillow's arrays are read-only: copied
     if device.type == "cuda":
         batch = batch.pin_memory().to(device, non_blocking=True)
     scale = torch.tensor([1 / (255 * s) for s in how.std], device=device)

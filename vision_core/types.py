@@ -81,6 +81,12 @@ class Classification:
         order = np.argsort(-self.scores, kind="stable")[: max(k, 0)]
         return [LabelScore(self.class_names[i], float(self.scores[i])) for i in order]
 
+    def among(self, names: Iterable[str]) -> Classification:
+        """Only these of its classes, scores unchanged (they then need not sum to 1)."""
+        wanted = set(names)
+        keep = [i for i, name in enumerate(self.class_names) if name in wanted]
+        return replace(self, class_names=tuple(self.class_names[i] for i in keep), scores=self.scores[keep])
+
 
 @dataclass(frozen=True)
 class Detections:

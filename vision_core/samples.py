@@ -51,8 +51,8 @@ _SAMPLES = (
     _sample(
         "four_photos.jpg",
         "Four photos on a wall",
-        "Four photos in two rows: a ginger tabby cat, an espresso in a red cup, a smiling woman in an orange spacesuit, "
-        "and the cat again, mirrored.",
+        "Four photos in two rows: a ginger tabby cat, an espresso in a red cup, a smiling woman in an orange "
+        "spacesuit, and the cat again, mirrored.",
         _CC0,
         "the WhatWhere contributors, from photos by Stéfan van der Walt, Rachel Michetti and NASA",
         _SCIKIT_IMAGE,
@@ -85,7 +85,7 @@ _SAMPLES = (
     _sample(
         "grace_hopper.jpg",
         "Grace Hopper, in uniform",
-        "Portrait of a woman in a dark naval uniform with ribbons, glasses and a cap, in front of a United States flag.",
+        "Portrait of a woman in a dark naval uniform with ribbons, glasses and a cap, before a United States flag.",
         "public domain",
         "James S. Davis, United States Navy",
         "https://commons.wikimedia.org/wiki/File:Commodore_Grace_M._Hopper,_USN_(covered).jpg",

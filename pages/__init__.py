@@ -1,0 +1,73 @@
+"""The frame every page shares: title, navigation, style, and the box that says what went wrong.
+
+with frame("Compare", "What is in the picture, and where?"):
+    ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from vision_core.errors import VisionError
+
+PAGES = (
+    ("app.py", "Home", ":material/home:"),
+    ("pages/1_Compare.py", "Compare", ":material/compare:"),
+)
+
+# Columns give way one by one instead of all at once: three on a desktop, two on a tablet, one on a phone.
+_STYLE = """<style>
+.st-key-setup [data-testid="stHorizontalBlock"], .st-key-sliders [data-testid="stHorizontalBlock"],
+.st-key-contenders > div > [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
+.st-key-setup [data-testid="stColumn"] { flex: 1 1 190px; min-width: min(190px, 100%); }
+.st-key-sliders [data-testid="stColumn"] { flex: 1 1 150px; min-width: 150px; }
+.st-key-contenders > div > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {
+  flex: 1 1 190px; min-width: min(190px, 100%);
+}
+.st-key-answers table, [class*="st-key-costs_"] table { width: 100%; table-layout: fixed; }
+.st-key-answers td, .st-key-answers th, [class*="st-key-costs_"] td { overflow-wrap: anywhere; vertical-align: top; }
+[class*="st-key-costs_"] thead { display: none; }
+[class*="st-key-costs_"] td { padding: 0.2rem 0.4rem; font-size: 0.85rem; }
+[class*="st-key-costs_"] td:first-child { width: 32%; }
+.block-container { padding: 3.5rem 2.5rem 4rem; }
+@media (max-width: 900px) { .block-container { padding-left: 1rem; padding-right: 1rem; } }
+</style>"""
+SIDEBAR_PX = 220
+
+
+@contextmanager
+def frame(title: str, subtitle: str = "") -> Iterator[None]:
+    """Draws what surrounds a page; an error that the user can mend becomes a sentence instead of a trace."""
+    st.set_page_config(
+        page_title=f"{title} · WhatWhere", page_icon="🔎", layout="wide", initial_sidebar_state=SIDEBAR_PX
+    )
+    st.html(_STYLE)
+    with st.sidebar:
+        st.markdown("### :material/image_search: WhatWhere")
+        for path, label, icon in PAGES:
+            st.page_link(path, label=label, icon=icon)
+    st.title(title)
+    if subtitle:
+        st.markdown(subtitle)
+    with told():
+        yield
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Shows a `VisionError` raised inside as a box with its sentence; the rest of the page goes on."""
+    try:
+        yield
+    except VisionError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+
+
+def plain(text: str) -> str:
+    """Text that Streamlit's Markdown shows letter by letter: file and class names are not ours to trust."""
+    return "".join(f"\\{letter}" if letter in _SPECIAL else letter for letter in text)
+
+
+_SPECIAL = frozenset("\\`*_{}[]()#+-.!|$:<>~&\"'^=@/")

@@ -1,0 +1,1 @@
+"""The parts that the Compare page is put together from."""

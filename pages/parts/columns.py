@@ -1,0 +1,202 @@
+"""One column a contender: its picture, its labels or objects, drawn from results that are already there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages import plain
+from pages.parts import engine
+from pages.parts.controls import Contender, View, model_badge, spec_of
+from vision_core.charts import label_bars
+from vision_core.drawing import DrawOptions, draw_detections, encode_jpeg, overlay_heatmap
+from vision_core.images import Picture
+from vision_core.predict import crop_boxes
+from vision_core.types import Classification, Detections, PipelineResult, Timing
+from vision_core.vocabulary import covers
+
+PREVIEW_PX = 1024
+ICONS = {
+    "Classification": ":material/label:",
+    "Detection": ":material/select_all:",
+    "Detect, then classify": ":material/account_tree:",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What one contender says at the sliders' present position."""
+
+    contender: Contender
+    classification: Classification | None = None
+    detections: Detections | None = None
+    pipeline: PipelineResult | None = None
+
+    @property
+    def said(self) -> Classification | Detections | PipelineResult:
+        for said in (self.pipeline, self.detections, self.classification):
+            if said is not None:
+                return said
+        raise ValueError("a contender says nothing")
+
+    @property
+    def boxes(self) -> Detections | None:
+        """The boxes on the picture, if this column has any."""
+        return self.pipeline.detections if self.pipeline else self.detections
+
+
+def draw_options(shown: Shown) -> DrawOptions:
+    """What is written beside the boxes: the detector's class and score, or each object's own best label."""
+    if not shown.pipeline:
+        return DrawOptions()
+    best = [labels.top(1)[0] for labels in shown.pipeline.labels]
+    return DrawOptions(captions=tuple(f"{label.name} {label.score:.0%}" for label in best))
+
+
+def result(contender: Contender, digest: str, picture: Picture, view: View) -> Shown:
+    """The contender's answer; networks run only for a picture and model that were never seen together."""
+    if contender.detector is None:
+        return Shown(contender, classification=engine.classify(digest, str(contender.classifier), picture))
+    candidates = engine.detect(digest, contender.detector, picture)
+    detections = candidates.select(view.score, view.iou, view.only)
+    if contender.classifier is None:
+        return Shown(contender, detections=detections)
+    labels = engine.object_labels(digest, contender.detector, contender.classifier, picture)
+    named = tuple(labels[tuple(box)] for box in crop_boxes(detections).tolist())
+    spent = sum((item.timing for item in named if item.timing), Timing())
+    both = PipelineResult(
+        detections=detections,
+        labels=named,
+        timing=(detections.timing or Timing()) + spent,
+        classify_timing=spent,
+        model=f"{detections.model} + {contender.classifier}",
+    )
+    return Shown(contender, pipeline=both)
+
+
+def draw(shown: Shown, digest: str, picture: Picture, view: View) -> None:
+    """Heading, picture and answers of one column."""
+    contender = shown.contender
+    st.markdown(f"#### {ICONS[contender.kind]} {contender.kind}")
+    _cards([name for name in (contender.detector, contender.classifier) if name])
+    if shown.classification:
+        _classification(shown.classification, str(contender.classifier), digest, picture, view)
+    elif shown.pipeline:
+        _boxes(shown, picture)
+        _pipeline(shown.pipeline, view)
+    elif shown.detections is not None:
+        _boxes(shown, picture)
+        _detections(shown.detections)
+
+
+def _cards(names: list[str]) -> None:
+    """The models' names and badges; a click tells how they work, whom they suit and under which licences."""
+    specs = [spec_of(name) for name in names]
+    badges = dict.fromkeys(model_badge(name) for name in names)
+    label = f"{' + '.join(plain(spec.title) for spec in specs)} · {', '.join(badges)}"
+    with st.popover(label, type="tertiary", icon=":material/info:"):
+        for spec in specs:
+            st.markdown(f"**{plain(spec.title)}**, {spec.family}, {spec.year}. {spec.summary} {spec.suits}")
+            st.caption(
+                f"{spec.parameters / 1e6:.1f} M parameters, input {spec.input_size_px} px, weights from "
+                f"{plain(spec.weights.trained_on or 'nowhere yet')}. Licence of the code: {plain(spec.code_licence)}; "
+                f"of the weights: {plain(spec.weights_licence)}."
+            )
+
+
+def _classification(said: Classification, name: str, digest: str, picture: Picture, view: View) -> None:
+    asked_for = said
+    if view.only:
+        asked_for = said.among(name for thing in view.only for name in covers(said.class_names, thing))
+    labels = asked_for.top(view.top_k)
+    preview = picture.preview(PREVIEW_PX)
+    if not labels:
+        st.image(encode_jpeg(preview), width="stretch", alt=f"{picture.name}, without an activation map")
+        names = ", ".join(view.only)
+        st.info(plain(f"Cannot say: none of its {len(said.class_names)} classes means {names}."))
+        return
+    key = f"explain_{name}"
+    slot = st.empty()
+    names = [label.name for label in labels]
+    asked = st.session_state.get(key)
+    explained = asked if asked in names else names[0]
+    shown = preview
+    if view.opacity > 0:
+        shown = overlay_heatmap(preview, engine.heat(digest, name, explained, picture), view.opacity)
+    slot.image(
+        encode_jpeg(shown),
+        width="stretch",
+        alt=f"{picture.name}; tinted where the classifier looked for {explained}",
+    )
+    st.selectbox(
+        "Where it looked for",
+        names,
+        index=names.index(explained),
+        key=key,
+        format_func=plain,
+        help="Bright parts of the picture speak for this class (a class activation map).",
+    )
+    st.plotly_chart(
+        label_bars([asked_for], view.top_k),
+        width="stretch",
+        key=f"bars_{name}",
+        config={"displayModeBar": False},
+        alt="Bar chart of the classifier's scores: " + ", ".join(f"{x.name} {x.score:.0%}" for x in labels),
+    )
+
+
+def _detections(found: Detections) -> None:
+    if not len(found):
+        st.info("No object at this threshold. Lower “Least score”, or clear the class filter.")
+        return
+    st.caption(plain(_counted(found)))
+    st.dataframe(_table(found), hide_index=True, width="stretch", column_config=_COLUMNS, alt="Objects found")
+
+
+def _pipeline(both: PipelineResult, view: View) -> None:
+    found = both.detections
+    best = [labels.top(1)[0] for labels in both.labels]
+    if not len(found):
+        st.info("No object to name at this threshold. Lower “Least score”, or clear the class filter.")
+        return
+    st.caption(plain(_counted(found)) + ", each named by the classifier")
+    table = _table(found)
+    table.insert(1, "named", [label.name for label in best])
+    table.insert(2, "sure", [label.score for label in best])
+    table["all labels"] = [
+        ", ".join(f"{label.name} {label.score:.0%}" for label in labels.top(view.top_k)) for labels in both.labels
+    ]
+    st.dataframe(table, hide_index=True, width="stretch", column_config=_COLUMNS, alt="Objects found and their labels")
+
+
+def _boxes(shown: Shown, picture: Picture) -> None:
+    if shown.boxes is not None:
+        drawn = draw_detections(picture.preview(PREVIEW_PX), shown.boxes, draw_options(shown))
+        st.image(encode_jpeg(drawn), width="stretch", alt=f"{picture.name} with boxes around {_counted(shown.boxes)}")
+
+
+def _counted(found: Detections) -> str:
+    return ", ".join(f"{count} {name}" for name, count in found.counts().items()) or "no objects"
+
+
+def _table(found: Detections) -> pd.DataFrame:
+    edges = np.round(found.boxes_xyxy).astype(int)
+    return pd.DataFrame(
+        {
+            "object": found.names,
+            "score": found.scores.astype(float),
+            "box": [f"{x0}, {y0} – {x1}, {y1}" for x0, y0, x1, y1 in edges],
+        }
+    )
+
+
+_COLUMNS = {
+    "score": st.column_config.ProgressColumn(
+        "score", width="small", format="percent", min_value=0, max_value=1, help="How sure the detector is"
+    ),
+    "sure": st.column_config.NumberColumn("sure", format="percent", help="The classifier's share for that name"),
+    "box": st.column_config.TextColumn("box, px", help="Left, top – right, bottom, in pixels of the original picture"),
+}

@@ -1,0 +1,178 @@
+"""What each column costs, measured on this machine after its answer is on screen, and the price file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages import plain, told
+from pages.parts import engine
+from pages.parts.columns import Shown
+from pages.parts.controls import View
+from pages.parts.engine import Ref
+from vision_core.charts import latency_split
+from vision_core.costs.latency import LatencyReport
+from vision_core.costs.measured import Measured
+from vision_core.costs.prices import Price, PriceList, load_prices, save_prices, user_prices_path
+from vision_core.costs.report import CostReport, price_per_million
+from vision_core.images import Picture
+from vision_core.types import Timing
+
+DOLLAR = "\\$"  # a bare one starts a formula in Streamlit's Markdown
+
+
+def panel(columns: list[Shown], strips: list[DeltaGenerator], ref: Ref, picture: Picture, view: View) -> None:
+    """Fills the strip under each column, then draws the comparison and the prices below."""
+    st.subheader("What it costs", anchor=False)
+    prices = load_prices()
+    names = [entry.name for entry in prices.entries]
+    asked = st.selectbox(
+        "Price a million such pictures on",
+        names,
+        key="price",
+        bind="query-params",
+        help="The speed is this machine's, the price that of the computer you choose.",
+    )
+    price = prices.find(asked or names[0])
+    chart, note = st.empty(), st.empty()
+    with st.expander("Prices", icon=":material/payments:"):
+        _editor(prices)
+    reports: list[tuple[CostReport, LatencyReport]] = []
+    for number, (column, strip) in enumerate(zip(columns, strips, strict=True)):
+        with told():
+            cost = _measured(column, strip, ref, picture, view)
+            with strip.container(key=f"costs_{number}"):
+                _strip(cost, price)
+                _offer_again(column, cost, view, number)
+            reports.append((cost.report, cost.latency))
+    if reports:
+        chart.plotly_chart(
+            latency_split([(report.model, _medians(latency)) for report, latency in reports]),
+            width="stretch",
+            config={"displaylogo": False},
+            alt="Bar chart of median milliseconds a picture by stage and model",
+        )
+        note.caption(f"{plain(reports[0][1].note)}. Decoding the file is not included. FLOPs: 2 per multiply-add.")
+
+
+def _measured(column: Shown, strip: DeltaGenerator, ref: Ref, picture: Picture, view: View) -> engine.Cost:
+    """The column's cost: from the book, or measured now, run by run, so that a new click can interrupt it."""
+    where = (0.4, 0.5)
+    if column.pipeline:
+        where = st.session_state.get(_key(column, ref.digest), where)
+    contender = column.contender
+
+    def progress(done: int, most: int) -> None:
+        strip.progress(done / most, f"Measuring: run {done} of at most {most}")
+
+    strip.progress(0.0, "Measuring: warming up")
+    return engine.costs(ref.digest, (contender.classifier, contender.detector), where, picture, progress)
+
+
+def _key(column: Shown, digest: str) -> str:
+    return f"measured_at_{digest}_{column.contender.title}"
+
+
+def _offer_again(column: Shown, cost: engine.Cost, view: View, number: int) -> None:
+    """Detect-then-classify takes longer with more objects: a slider never measures again by itself, a button does."""
+    if not column.pipeline or cost.objects is None:
+        return
+    shown = len(column.pipeline.labels)
+    st.caption(f"Measured with {cost.objects} object{'s' * (cost.objects != 1)}.")
+    if not view.only and shown != cost.objects:
+        key = _key(column, cost.digest)
+        st.button(
+            f"Measure with {shown}",
+            key=f"again_{number}",
+            icon=":material/timer:",
+            on_click=st.session_state.__setitem__,
+            args=(key, (view.score, view.iou)),
+        )
+
+
+def _strip(cost: engine.Cost, price: Price) -> None:
+    report, latency = cost.report, cost.latency
+    money = price_per_million(report.images_per_second, price)
+    width, height = report.input_size_px
+    rows = [
+        ("Latency", f"**{latency.p50_ms:.1f} ms** median", f"p95 {latency.p95_ms:.1f} ms, {latency.runs} runs"),
+        (
+            "of which",
+            f"{latency.preprocess_ms:.1f} + {latency.network_ms:.1f} + {latency.postprocess_ms:.1f} ms",
+            "pre-processing + network + post-processing",
+        ),
+        ("Parameters", _large(report.parameters), ""),
+        ("FLOPs", _large(report.flops), f"at {width} × {height} px, 2 per multiply-add{_uncounted(report)}"),
+        ("Peak memory", _bytes(report.peak_memory_bytes), "weights and tensors"),
+        ("Energy", _energy(report.energy_wh_per_1k), report.energy_wh_per_1k.note),
+        (
+            "A million",
+            f"**${money.value:,.2f}**" if money.value is not None else "—",
+            f"estimated: this machine's speed at {price.name}'s ${price.usd_per_hour:.3f}/h ({price.as_of})",
+        ),
+    ]
+    lines = [f"| {name} | {_cell(value, note)} |" for name, value, note in rows]
+    st.markdown("| | |\n| --- | --- |\n" + "\n".join(lines))
+
+
+def _cell(value: str, note: str) -> str:
+    return value.replace("$", DOLLAR) + (f" :gray[· {plain(note)}]" if note else "")
+
+
+def _medians(latency: LatencyReport) -> Timing:
+    return Timing(latency.preprocess_ms, latency.network_ms, latency.postprocess_ms)
+
+
+def _large(number: Measured) -> str:
+    if number.value is None:
+        return "—"
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number.value >= size:
+            return f"{number.value / size:.3g} {unit}"
+    return f"{number.value:g}"
+
+
+def _bytes(number: Measured) -> str:
+    return "—" if number.value is None else f"{number.value / 1e6:.0f} MB"
+
+
+def _energy(number: Measured) -> str:
+    return "unavailable" if number.value is None else f"{number.value:.2f} Wh for 1,000"
+
+
+def _uncounted(report: CostReport) -> str:
+    return f"; not counted: {', '.join(report.uncounted_ops)}" if report.uncounted_ops else ""
+
+
+def _editor(prices: PriceList) -> None:
+    """The price file as a table; what is saved is checked first, and replaces the built-in list."""
+    st.caption(
+        f"List prices as of {prices.as_of}; check them before you quote them. "
+        f"Saved changes go to `{user_prices_path()}`."
+    )
+    table = pd.DataFrame([{k: v for k, v in asdict(entry).items() if k != "owned"} for entry in prices.entries])
+    edited = st.data_editor(
+        table,
+        hide_index=True,
+        num_rows="dynamic",
+        key="prices",
+        alt="The price file",
+        column_config={"usd_per_hour": st.column_config.NumberColumn("USD per hour", format="%.4f")},
+    )
+    if st.button("Save prices", icon=":material/save:", disabled=edited.equals(table)):
+        with told():
+            save_prices(PriceList(date.today(), tuple(_entry(row, prices) for row in edited.to_dict("records"))))
+            st.rerun()
+
+
+def _entry(row: dict[str, object], prices: PriceList) -> Price:
+    """One edited row; a bought machine keeps its formula as long as its price was not touched."""
+    known = {entry.name: entry for entry in prices.entries}
+    before = known.get(str(row["name"]))
+    owned = before.owned if before and before.usd_per_hour == row["usd_per_hour"] else None
+    values = {name: "" if value is None or value != value else value for name, value in row.items()}
+    return Price(**values, owned=owned)  # type: ignore[arg-type]

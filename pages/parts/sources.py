@@ -1,0 +1,137 @@
+"""Where the pictures come from: samples, upload, camera, and (if configured) a folder of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import streamlit as st
+
+from pages import plain
+from pages.parts import engine
+from pages.parts.engine import Ref
+from vision_core.errors import VisionError
+from vision_core.images import iter_folder
+from vision_core.samples import list_samples
+from vision_core.settings import allowed_folder, settings
+
+UPLOAD_TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "avif", "heic", "heif"]
+FOLDER_LIMIT = 200
+
+SAMPLES, UPLOAD, CAMERA, FOLDER = "Samples", "Upload", "Camera", "Folder"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The pictures at hand and the one that is open; `alt` describes it where somebody wrote a description."""
+
+    refs: tuple[Ref, ...]
+    alt: str = ""
+
+
+def choose() -> Chosen:
+    """Draws the source widgets and returns the readable pictures; each unreadable file gets a sentence of its own."""
+    options = [SAMPLES, UPLOAD, CAMERA] + ([FOLDER] if settings().folder_roots else [])
+    source = st.segmented_control(
+        "Pictures from", options, default=SAMPLES, required=True, key="source", bind="query-params"
+    )
+    draw: dict[str, Callable[[], Chosen]] = {UPLOAD: _upload, CAMERA: _camera, FOLDER: _folder}
+    return draw.get(source or SAMPLES, _samples)()
+
+
+def _samples() -> Chosen:
+    samples = {sample.title: sample for sample in list_samples()}
+    title = st.pills(
+        "Sample",
+        list(samples),
+        default=next(iter(samples)),
+        required=True,
+        key="sample",
+        bind="query-params",
+        wrap=True,
+    )
+    sample = samples[title or next(iter(samples))]
+    return Chosen((_sample_ref(sample.name, sample.path),), sample.alt)
+
+
+@st.cache_resource(show_spinner=False, max_entries=50)
+def _sample_ref(name: str, path: Path) -> Ref:
+    return engine.store().add(path.name, path)
+
+
+def _upload() -> Chosen:
+    files = st.file_uploader(
+        "Drop photos here, one or many",
+        type=UPLOAD_TYPES,
+        accept_multiple_files=True,
+        key="upload",
+        help="Pictures stay in this server's memory and are never written to its disk.",
+    )
+    if files:
+        return _remember(_readable([(file.file_id, file.name, file.getvalue) for file in files]))
+    return _remembered("Drop a photo above, or several: everything below follows. Nothing leaves this machine.")
+
+
+def _camera() -> Chosen:
+    shot = st.camera_input("Take a photo", key="camera")
+    if shot:
+        return _remember(_readable([(shot.file_id, "camera.jpg", shot.getvalue)]))
+    return _remembered("Take a photo above. If the camera stays black, allow this page to use it, or upload a photo.")
+
+
+def _folder() -> Chosen:
+    text = st.text_input("Folder on the server", key="folder", bind="query-params")
+    if not text:
+        allowed = ", ".join(str(root) for root in settings().folder_roots)
+        st.info(f"Type the path of a folder with pictures inside {plain(allowed)}.", icon=":material/folder_open:")
+        return Chosen(())
+    found = list(islice(iter_folder(allowed_folder(text, settings())), FOLDER_LIMIT + 1))
+    if len(found) > FOLDER_LIMIT:
+        st.warning(
+            f"The page shows the first {FOLDER_LIMIT} pictures of this folder. For all of them, in constant memory: "
+            "`python -m vision_core predict FOLDER --jsonl`.",
+            icon=":material/filter_list:",
+        )
+    if not found:
+        st.info("This folder holds no pictures.", icon=":material/folder_off:")
+    files = [(str(path), path.name, lambda path=path: path) for path in found[:FOLDER_LIMIT]]
+    return _remember(_readable(files))
+
+
+def _readable(files: list[tuple[str, str, Callable[[], bytes | Path]]]) -> tuple[Ref, ...]:
+    """Each file decoded once a session; what cannot be read is said and left out, the others go on."""
+    known: dict[str, Ref | str] = st.session_state.setdefault("opened", {})
+    bar = st.empty()
+    for number, (key, name, content) in enumerate(files):
+        if key not in known:
+            if len(files) > 1:
+                bar.progress(number / len(files), f"Reading {number + 1} of {len(files)}: {plain(name)}")
+            try:
+                ref = engine.store().add(name, content())
+                engine.picture(ref.digest)
+                known[key] = ref
+            except (VisionError, OSError) as error:
+                known[key] = str(error)
+    bar.empty()
+    for key, _, _ in files:
+        if isinstance(message := known[key], str):
+            st.error(plain(message), icon=":material/broken_image:")
+    return tuple(ref for key, _, _ in files if isinstance(ref := known[key], Ref))
+
+
+def _remember(refs: tuple[Ref, ...]) -> Chosen:
+    """Puts the pictures' set into the address, so that a reload finds them again."""
+    if refs:
+        st.query_params["set"] = engine.store().add_set(refs)
+    return Chosen(refs)
+
+
+def _remembered(invitation: str) -> Chosen:
+    """The pictures that the address names, or an invitation to bring some."""
+    name = st.query_params.get("set", "")
+    refs = tuple(ref for ref in engine.store().get_set(name) if engine.store().get(ref.digest))
+    if not refs:
+        st.info(invitation, icon=":material/add_photo_alternate:")
+    return Chosen(refs)

@@ -9,14 +9,18 @@ from vision_core.costs.machine import describe
 from vision_core.models import list_models
 from vision_core.models.weights import badge
 from vision_core.runs import list_runs
+from vision_core.samples import list_samples
 from vision_core.settings import settings
+
+SHOWN = list_samples()[:4]
 
 with frame(
     "What, or what and where?",
     "Is it enough to know **what** is in a picture (image classification), or do you need to know **what and where** "
     "(object detection)? See both on your own pictures, with what each of them costs, measured on this machine.",
 ):
-    st.page_link("pages/1_Compare.py", label="**Drop in a photo and compare**", icon=":material/arrow_forward:")
+    if st.button("Drop in a photo and compare", type="primary", icon=":material/compare:"):
+        st.switch_page("pages/1_Compare.py")
 
     here = describe()
     models = list_models()
@@ -25,21 +29,23 @@ with frame(
         st.metric("Device", here.accelerator or "CPU", border=True, help=plain(here.processor))
         st.metric("Processor cores", here.cores, border=True)
         st.metric("Memory, GB", f"{here.memory_bytes / 1e9:.0f}", border=True)
-        st.metric("Models in the catalogue", len(models), f"{len(ready)} ready offline", "off", border=True)
+        st.metric(
+            "Models in the catalogue", len(models), f"{len(ready)} ready offline", "off", border=True, delta_arrow="off"
+        )
         st.metric("Your runs", len(list_runs()), border=True)
 
     what, where, both = st.columns(3)
     with what, st.container(border=True):
         st.markdown("#### :material/label: Classification")
         st.markdown(
-            "One answer for the whole picture. Cheap to label (a tick a picture), cheap to run. It cannot count and "
-            "cannot point."
+            "One answer for the whole picture. Cheap to label (a tick a picture), usually cheap to run. It cannot "
+            "count and cannot point."
         )
     with where, st.container(border=True):
         st.markdown("#### :material/select_all: Detection")
         st.markdown(
             "A box and a name for every object. It counts and points. Every object in every training picture needs "
-            "a box, and a network costs more to run."
+            "a box, and the network usually costs more to run."
         )
     with both, st.container(border=True):
         st.markdown("#### :material/account_tree: Detect, then classify")
@@ -47,6 +53,12 @@ with frame(
             "Boxes first, then a classifier names each crop more finely than the detector could. Cost grows with the "
             "number of objects."
         )
+
+    st.markdown("##### Or start from a picture that is already here")
+    for sample, place in zip(SHOWN, st.columns(len(SHOWN)), strict=True):
+        with place:
+            st.image(str(sample.path), width="stretch", alt=sample.alt)
+            st.page_link("pages/1_Compare.py", label=sample.title, query_params={"sample": sample.title})
 
     st.caption(
         f"Workspace: `{settings().home}` (set `WHATWHERE_HOME` to move it). Nothing you drop in leaves this machine."

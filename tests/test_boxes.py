@@ -54,7 +54,7 @@ def test_suppression_by_class_agrees_with_torchvision(boxes: np.ndarray, data: s
     count = len(boxes)
     scores = np.asarray(data.draw(st.permutations(range(count))), np.float32) / max(count, 1)
     classes = np.asarray(data.draw(st.lists(st.integers(0, 2), min_size=count, max_size=count)), np.int64)
-    theirs = ops.batched_nms(*(torch.from_numpy(x) for x in (boxes, scores, classes)), 0.47)
+    theirs = ops.batched_nms(torch.from_numpy(boxes), torch.from_numpy(scores), torch.from_numpy(classes), 0.47)
     assert non_maximum_suppression(boxes, scores, 0.47, classes).tolist() == theirs.tolist()
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -45,9 +46,17 @@ def seen(app: AppTest) -> AppTest:
     return app
 
 
+def every(app: AppTest, kind: str) -> Any:
+    return app.get(kind)
+
+
+def widget(app: AppTest, key: str) -> Any:
+    return app.get_by_key(key)
+
+
 def text(app: AppTest) -> str:
     """All that the page says in words."""
-    return "\n".join(str(item.value) for kind in ("markdown", "caption", "info", "error") for item in app.get(kind))
+    return "\n".join(str(item.value) for kind in ("markdown", "caption", "info", "error") for item in every(app, kind))
 
 
 def objects(app: AppTest) -> list[str]:
@@ -56,8 +65,8 @@ def objects(app: AppTest) -> list[str]:
 
 
 def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
-    app.get_by_key("source").set_value("Upload").run()
-    return seen(app.get_by_key("upload").set_value([(name, data, "image/jpeg") for name, data in files]).run())
+    widget(app, "source").set_value("Upload").run()
+    return seen(widget(app, "upload").set_value([(name, data, "image/jpeg") for name, data in files]).run())
 
 
 def test_home_names_the_ways_in_and_the_machine() -> None:
@@ -145,7 +154,7 @@ def test_many_pictures_make_a_table(page: Callable[..., AppTest], samples: Path)
 def test_a_folder_is_opened_only_where_it_is_allowed(
     page: Callable[..., AppTest], samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "Folder" not in page().get_by_key("source").options
+    assert "Folder" not in widget(page(), "source").options
     monkeypatch.setenv("WHATWHERE_FOLDERS", str(samples))
     app = page(source="Folder", folder=str(samples))
     assert len(app.dataframe[0].value) == len(list(samples.glob("*.*g")))
@@ -200,7 +209,7 @@ def test_hostile_class_names_stay_text(page: Callable[..., AppTest], workspace: 
     run = write_run(workspace / "runs" / "hostile", class_names=names)
     app = page(compare="Detectors", detectors=[str(run)], score="0.1")
     assert set(objects(app)) <= set(names), "a table shows names letter by letter"
-    told = [str(item.value) for kind in ("markdown", "caption") for item in app.get(kind)]
+    told = [str(item.value) for kind in ("markdown", "caption") for item in every(app, kind)]
     hostile = [line for line in told if "script" in line or "javascript" in line]
     assert hostile, "the names are on the page"
     assert not any(re.search(r"(?<!\\)<script|(?<!\\)\]\(javascript", line) for line in hostile)
@@ -208,7 +217,7 @@ def test_hostile_class_names_stay_text(page: Callable[..., AppTest], workspace: 
 
 def test_downloads_and_code_are_offered(page: Callable[..., AppTest]) -> None:
     app = page(sample="An espresso")
-    labels = [item.label for item in app.get("download_button")]
+    labels = [item.label for item in every(app, "download_button")]
     assert labels == ["JSON", "CSV", "COCO", "YOLO", "PNG: detection", "PNG: detect, then classify", "As a notebook"]
 
 

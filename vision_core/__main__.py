@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -31,7 +31,7 @@ app = typer.Typer(
 
 
 # typer brings its own copy of click or uses the installed one, by version; its public names lead to either.
-_ClickException = typer.BadParameter.__mro__[2]
+_ClickException = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
 
 
 @app.callback(invoke_without_command=True)
@@ -277,7 +277,7 @@ def main(arguments: list[str] | None = None) -> int:
     except VisionError as error:
         message = str(error)
     except _ClickException as error:
-        message = error.format_message()  # type: ignore[attr-defined]
+        message = error.format_message()
     except (typer.Abort, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
         return 130

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -96,11 +97,10 @@ def _folder() -> Chosen:
         )
     if not found:
         st.info("This folder holds no pictures.", icon=":material/folder_off:")
-    files = [(str(path), path.name, lambda path=path: path) for path in found[:FOLDER_LIMIT]]
-    return _remember(_readable(files))
+    return _remember(_readable([(str(path), path.name, partial(Path, path)) for path in found[:FOLDER_LIMIT]]))
 
 
-def _readable(files: list[tuple[str, str, Callable[[], bytes | Path]]]) -> tuple[Ref, ...]:
+def _readable(files: Sequence[tuple[str, str, Callable[[], bytes | Path]]]) -> tuple[Ref, ...]:
     """Each file decoded once a session; what cannot be read is said and left out, the others go on."""
     known: dict[str, Ref | str] = st.session_state.setdefault("opened", {})
     bar = st.empty()

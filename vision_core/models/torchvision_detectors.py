@@ -114,7 +114,7 @@ class DenseDetector(TorchvisionDetector):
             return logits.softmax(dim=-1)[:, 1:], self.label_of[1:]
         scores = logits.sigmoid()
         if outputs.centredness is not None:
-            scores = (scores * outputs.centredness[index].float().sigmoid())
+            scores = (scores * outputs.centredness[index].float().sigmoid()).sqrt()
         return scores, self.label_of
 
     def _boxes(self, offsets: Tensor, anchors: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ class ProposalDetector(TorchvisionDetector):
         coder: Any = self.network.roi_heads.box_coder  # type: ignore[union-attr]
         found = []
         for index, proposals in enumerate(outputs.proposals):
-            chosen, values, labels = best_scores(scores[index], min_score, limit, self.label_of[:-1])
+            chosen, values, labels = best_scores(scores[index], min_score, limit, self.label_of[1:])
             boxes = coder.decode_single(offsets[index][chosen, self.column_of[labels]], proposals[chosen])
             found.append(inside_image(boxes, values, labels, outputs.sizes_hw[index]))
         return found

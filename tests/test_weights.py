@@ -22,6 +22,7 @@ from safetensors.torch import save as safetensors_bytes
 
 from vision_core.errors import WeightsError
 from vision_core.models import downloads, weights
+from vision_core.models.downloads import format_bytes
 from vision_core.models.weights import badge, fetch, is_on_disk, load_state_dict, manual_path
 from vision_core.settings import REPOSITORY
 from vision_core.types import ModelSpec, WeightsSource
@@ -657,7 +658,7 @@ def test_badges(spec: ModelSpec) -> None:
     assert badge(changed(spec, size_bytes=553_433_881)) == "downloads 553 MB"
     assert badge(changed(spec, size_bytes=1_250_000_000)) == "downloads 1.2 GB"
     assert badge(changed(spec, size_bytes=4_200)) == "downloads 4 kB"
-    assert badge(changed(spec, size_bytes=None)) == "downloads (size unknown)"
+    assert badge(changed(spec, size_bytes=None)) == f"downloads about {format_bytes(4 * spec.parameters)}"
     assert badge(changed(spec, kind="none")) == "no pretrained weights"
     assert badge(changed(spec, kind="embedded")) == "embedded"
     fetch(spec)

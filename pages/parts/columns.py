@@ -99,7 +99,8 @@ def _cards(names: list[str]) -> None:
     label = f"{' + '.join(plain(spec.title) for spec in specs)} · {', '.join(badges)}"
     with st.popover(label, type="tertiary", icon=":material/info:"):
         for spec in specs:
-            st.markdown(f"**{plain(spec.title)}**, {spec.family}, {spec.year}. {spec.summary} {spec.suits}")
+            when = f", {spec.year}" if spec.year else ""
+            st.markdown(f"**{plain(spec.title)}**, {spec.family}{when}. {spec.summary} {spec.suits}")
             st.caption(
                 f"{spec.parameters / 1e6:.1f} M parameters, input {spec.input_size_px} px, weights from "
                 f"{plain(spec.weights.trained_on or 'nowhere yet')}. Licence of the code: {plain(spec.code_licence)}; "

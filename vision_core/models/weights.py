@@ -82,15 +82,19 @@ def is_on_disk(spec: ModelSpec) -> bool:
 
 
 def badge(spec: ModelSpec) -> str:
-    """Where the weights are, in two or three words, e.g. "on disk" or "downloads 98 MB"."""
+    """Where the weights are, in a few words, e.g. "on disk" or "downloads 98 MB".
+
+    Where nobody publishes the size it is told from the parameters, 4 bytes each: "downloads about 22 MB".
+    """
     if spec.weights.kind == "none":
         return "no pretrained weights"
     if spec.weights.kind == "embedded":
         return "embedded"
     if is_on_disk(spec):
         return "on disk"
-    size = spec.weights.size_bytes
-    return f"downloads {format_bytes(size)}" if size else "downloads (size unknown)"
+    if spec.weights.size_bytes:
+        return f"downloads {format_bytes(spec.weights.size_bytes)}"
+    return f"downloads about {format_bytes(4 * spec.parameters)}"
 
 
 def manual_path(spec: ModelSpec) -> Path:

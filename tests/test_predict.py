@@ -88,7 +88,7 @@ def test_candidates_allow_any_threshold_without_another_pass(
     detector: ObjectDetector, photos: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     candidates = detector.predict([photos[1]])[0]
-    monkeypatch.setattr(detector.network, "candidates", lambda *_: pytest.fail("the network ran again"))
+    monkeypatch.setattr(detector.folded, "forward", lambda *_: pytest.fail("the network ran again"))
     for score in (0.05, 0.2, 0.7):
         for iou in (0.2, 0.5, 0.8):
             above = candidates.scores >= score
@@ -118,7 +118,7 @@ def test_no_objects_need_no_second_stage(
     classifier: Classifier, detector: ObjectDetector, photos: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = detector.predict([photos[0]])[0].select(1.0, 0.5)
-    monkeypatch.setattr(classifier, "network", lambda *_: pytest.fail("the classifier ran"))
+    monkeypatch.setattr(classifier, "folded", lambda *_: pytest.fail("the classifier ran"))
     assert detect_then_classify(photos[0], nothing, classifier).labels == ()
 
 

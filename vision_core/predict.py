@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ import torch  # noqa: E402
 from vision_core import preprocess  # noqa: E402
 from vision_core.boxes import clip_boxes  # noqa: E402
 from vision_core.errors import ModelError, SettingsError  # noqa: E402
+from vision_core.models.folding import fold_batch_norm  # noqa: E402
 from vision_core.runs import find_model, load_network  # noqa: E402
 from vision_core.types import Classification, Detections, ModelSpec, PipelineResult, Timing  # noqa: E402
 
@@ -43,6 +44,7 @@ MIN_CANDIDATE_SCORE = 0.05
 MAX_CANDIDATES = 1000
 MAX_CROPS_AT_ONCE = 16
 CROP_MARGIN = 0.1
+_DETECTOR_PROBE_PX = 320  # any size will do; this one is quick
 
 Precision = Literal["fp32", "bf16"]
 Progress = Callable[[int, "int | None"], None]
@@ -66,7 +68,12 @@ def choose_device(name: str | None = None) -> torch.device:
 
 
 class _Predictor:
-    """What classifiers and detectors share: one network, its preprocessing, its turn-taking."""
+    """What classifiers and detectors share: one network, its preprocessing, its turn-taking.
+
+    Attributes:
+        network: as published or trained; its activations are what activation maps look at.
+        folded: what passes run: the network with batch norm folded away, or the network itself.
+    """
 
     def __init__(
         self,
@@ -81,7 +88,19 @@ class _Predictor:
         self.device = device
         self.precision: Precision = precision
         self.turn = threading.RLock()
-        self.network = network.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        # Before the move: a GPU rounds so much that the folded network could not be checked.
+        self.folded = fold_batch_norm(self.network, self._probe)
+        self.network.to(device)
+        self.folded.to(device)
+
+    def _probe(self, network: torch.nn.Module) -> Any:
+        """One pass over noise: what comes out must be the same after folding."""
+        raise NotImplementedError
+
+    def _noise(self, size_px: int) -> torch.Tensor:
+        noise = torch.rand(1, 3, size_px, size_px, generator=torch.Generator().manual_seed(0))
+        return noise.to(next(self.network.parameters()).device).contiguous(memory_format=torch.channels_last)
 
     @property
     def name(self) -> str:
@@ -100,6 +119,9 @@ class _Predictor:
 class Classifier(_Predictor):
     """An image classifier: `predict` says what is in each picture."""
 
+    def _probe(self, network: torch.nn.Module) -> Any:
+        return network(self._noise(self.spec.preprocessing.size_px))
+
     def inputs(self, images: Sequence[Image.Image]) -> torch.Tensor:
         """The network's input `(B, 3, S, S)` for RGB pictures, on the device."""
         how = self.spec.preprocessing
@@ -114,7 +136,7 @@ class Classifier(_Predictor):
             batch = self.inputs(images)
             prepared = self._now()
             with self._autocast():
-                logits = self.network(batch)
+                logits = self.folded(batch)
             ran = self._now()
             scores = logits.float().softmax(dim=1).cpu().numpy()
             timing = _shares(len(images), started, prepared, ran, self._now())
@@ -141,6 +163,10 @@ class ObjectDetector(_Predictor):
     """An object detector: `predict` gives every candidate box of each picture."""
 
     network: Detector
+    folded: Detector
+
+    def _probe(self, network: torch.nn.Module) -> Any:
+        return network(self._noise(_DETECTOR_PROBE_PX))
 
     def inputs(self, images: Sequence[Image.Image]) -> list[torch.Tensor]:
         """The network's input, one `(3, H, W)` a picture, on the device."""
@@ -154,16 +180,14 @@ class ObjectDetector(_Predictor):
         """
         if not images:
             return []
-        how = self.spec.preprocessing
         with self.turn, torch.inference_mode():
             started = self._now()
-            inputs = [
-                preprocess.as_tensor(preprocess.resized(image, how)[None], how, self.device)[0] for image in images
-            ]
+            inputs = self.inputs(images)
             prepared = self._now()
             with self._autocast():
-                found = self.network.candidates(inputs, min_score=MIN_CANDIDATE_SCORE, limit=MAX_CANDIDATES)
-            ran = self._now()
+                outputs = self.folded(inputs)
+                ran = self._now()
+                found = self.folded.decode(outputs, MIN_CANDIDATE_SCORE, MAX_CANDIDATES)
             detections = [self._in_picture(*pair) for pair in zip(images, found, strict=True)]
             timing = _shares(len(images), started, prepared, ran, self._now())
         return [replace(item, timing=timing) for item in detections]
@@ -237,7 +261,7 @@ def detect_then_classify(
     Crops run in batches of `MAX_CROPS_AT_ONCE`. The result's `timing` is both stages together, its
     `classify_timing` the crops alone, for all objects of the picture.
     """
-    crops = [image.crop(tuple(int(edge) for edge in box)) for box in crop_boxes(detections, margin)]
+    crops = [image.crop((x0, y0, x1, y1)) for x0, y0, x1, y1 in crop_boxes(detections, margin).tolist()]
     labels: list[Classification] = []
     spent = Timing()
     for chunk in batches(crops, MAX_CROPS_AT_ONCE):

@@ -80,7 +80,7 @@ def measure_picture(
         turn.acquire()
     try:
         latency = measure(lambda: what.run(image), budget=budget, device=str(device), progress=progress)
-        memory = peak_memory(lambda: what.run(image), str(device), [part.network for part in what.parts])
+        memory = peak_memory(lambda: what.run(image), str(device), [part.folded for part in what.parts])
         energy = energy_wh_per_1k(lambda: what.run(image), device=str(device), seconds=0.5)
         flops = _flops(image, what)
     finally:
@@ -103,12 +103,12 @@ def _flops(image: Image.Image, what: Pipeline) -> FlopCount:
     if detector is None:
         if classifier is None:
             raise ModelError("There is nothing to count.")
-        return count_flops(classifier.network, classifier.inputs([image]))
-    found = count_flops(detector.network.candidates, detector.inputs([image]))
+        return count_flops(classifier.folded, classifier.inputs([image]))
+    found = count_flops(detector.folded.candidates, detector.inputs([image]))
     if classifier is None:
         return found
     crops = len(crop_boxes(what.shown(detector.predict([image])[0])))
-    one = count_flops(classifier.network, torch.zeros_like(classifier.inputs([image])))
+    one = count_flops(classifier.folded, torch.zeros_like(classifier.inputs([image])))
     return replace(
         found,
         flops=found.flops + crops * one.flops,

@@ -1,6 +1,6 @@
 """Makes the sample picture with several objects of one kind from the photos that are in the public domain or CC0.
 
-python docs/make_collage.py     # writes vision_core/assets/samples/four_photos.jpg
+PYTHONPATH=. python docs/make_collage.py     # writes vision_core/assets/samples/four_photos.jpg
 """
 
 from __future__ import annotations

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
-from pages import frame, told
+from pages import frame, plain, told
 from pages.parts import answers, columns, controls, costs, downloads, engine, gallery, sources
 from pages.parts.controls import Contender
 from pages.parts.engine import Ref
@@ -16,25 +18,24 @@ def compare(refs: tuple[Ref, ...], contenders: list[Contender]) -> None:
     with told():
         view = controls.view(engine.class_names((c.classifier, c.detector) for c in contenders))
         ref = gallery.pick(refs, contenders, view)
-        picture = engine.picture(ref.digest)
-        for note in picture.notes:
-            st.caption(f":material/info: {note}")
-        st.caption(f"{picture.width_px} × {picture.height_px} px")
+        picture = engine.store().picture(ref.digest)
+        size = f"{picture.width_px} × {picture.height_px} px"
+        st.caption(" · ".join([plain(ref.name), size, *map(plain, ref.notes)]))
         with st.container(key="contenders"):
             places = st.columns(len(contenders))
         shown, strips = [], []
         for place, contender in zip(places, contenders, strict=True):
             with place, told():
                 with st.spinner("Looking …"):
-                    result = columns.result(contender, ref.digest, picture, view)
-                columns.draw(result, ref.digest, picture, view)
+                    result = columns.result(contender, ref, view)
+                columns.draw(result, ref, view)
                 shown.append(result)
                 strips.append(st.empty())
         if not shown:
             return
-        answers.panel(shown, view.score)
-        downloads.panel(shown, refs, picture, view)
-        costs.panel(shown, strips, ref, picture, view)
+        answers.panel([columns.result(column.contender, ref, replace(view, only=())) for column in shown], view.score)
+        downloads.panel(shown, ref, refs, view)
+        costs.panel(shown, strips, ref, view)
 
 
 with frame("Compare", "One picture, two tasks: **what** is in it, and **what and where**."):

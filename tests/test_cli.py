@@ -14,6 +14,7 @@ from vision_core import list_models
 from vision_core.__main__ import main
 
 ROOT = Path(__file__).parent.parent
+PHOTO = "vision_core/assets/samples/chelsea.png"
 
 
 def run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -60,7 +61,7 @@ def test_predict_says_everything_the_contract_names(samples: Path) -> None:
     assert record["classification"]["model"] == "tf_efficientnet_lite0"
     assert record["classification"]["labels"][0]["name"] == "espresso"
     assert [item["name"] for item in record["detection"]["objects"]] == ["cup", "dining table"]
-    assert [item["labels"][0]["name"] for item in record["pipeline"]["objects"]][0] == "espresso"
+    assert record["pipeline"]["objects"][0]["labels"][0]["name"] == "espresso"
     for part in ("classification", "detection", "pipeline"):
         assert record[part]["latency_ms"] > 0
     for item in record["detection"]["objects"]:
@@ -113,13 +114,13 @@ def test_one_bad_file_among_many_is_said_and_the_others_still_count(samples: Pat
     [
         (("predict", "missing.jpg"), "missing.jpg"),
         (("predict", "README.md"), "README.md"),
-        (("predict", "LICENSE", "--score", "1.5"), "--score 1.5"),
-        (("predict", "LICENSE", "--iou", "nan"), "--iou nan"),
-        (("predict", "LICENSE", "--top-k", "0"), "--top-k 0"),
-        (("predict", "LICENSE", "--classifier", "resnet81"), "resnet81"),
-        (("predict", "LICENSE", "--detector", "tf_efficientnet_lite0"), "does classification"),
-        (("predict", "LICENSE", "--class", "unicorn"), "unicorn"),
-        (("predict", "LICENSE", "--device", "toaster"), "toaster"),
+        (("predict", PHOTO, "--score", "1.5"), "--score 1.5"),
+        (("predict", PHOTO, "--iou", "nan"), "--iou nan"),
+        (("predict", PHOTO, "--top-k", "0"), "--top-k 0"),
+        (("predict", PHOTO, "--classifier", "resnet81"), "resnet81"),
+        (("predict", PHOTO, "--detector", "tf_efficientnet_lite0"), "does classification"),
+        (("predict", PHOTO, "--class", "unicorn"), "unicorn"),
+        (("predict", PHOTO, "--device", "toaster"), "toaster"),
         (("predict",), "IMAGE"),
         (("models", "--task", "poetry"), "poetry"),
         (("frobnicate",), "frobnicate"),
@@ -146,6 +147,8 @@ def test_an_empty_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_a_mistake_in_a_real_process_is_one_line_and_exit_2_too() -> None:
+    done = run("predict", "a" * 3000, "--json")
+    assert (done.returncode, done.stdout) == (2, "")
     done = run("predict", "missing.jpg", "--json")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: 'missing.jpg' does not exist; check the path.\n"

@@ -193,7 +193,7 @@ def write_run(path: Path, **changes: object) -> Path:
     (path / "checkpoints").mkdir(parents=True)
     (path / "config.json").write_text(json.dumps(config | changes))
     network = get_spec("ssdlite_mobilenet_v2_coco").build(2)
-    save_file(network.state_dict(), path / "checkpoints" / "best.safetensors")
+    save_file(network.network.state_dict(), path / "checkpoints" / "best.safetensors")
     return path
 
 

@@ -6,11 +6,12 @@ a one-line message for anything the caller can mend. Heavy imports happen inside
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -97,7 +98,7 @@ def predict(
     score: Annotated[float, typer.Option(help="Least score of an object, 0 to 1.")] = 0.4,
     iou: Annotated[float, typer.Option(help="Overlap beyond which the weaker box goes, 0 to 1.")] = 0.5,
     top_k: Annotated[int, typer.Option(help="How many labels.")] = 5,
-    only: Annotated[list[str] | None, typer.Option("--class", help="Only objects of this class; repeat.")] = None,
+    only: Annotated[list[str] | None, typer.Option("--class", help="Only this class; repeat.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …; the best one by default.")] = None,
     batch_size: Annotated[int, typer.Option(help="Pictures run together.")] = 8,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON: a list.")] = False,
@@ -110,9 +111,7 @@ def predict(
     for option, value in (("--top-k", top_k), ("--batch-size", batch_size)):
         if value < 1:
             raise SettingsError(f"{option} {value} must be at least 1.")
-    for name in images:
-        if not Path(name).exists():
-            raise ImageError(f"{name!r} does not exist; check the path.")
+    _check_pictures(images)
     from vision_core.predict import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR, load_classifier, load_detector
 
     both = pipeline or not (classifier or detector)
@@ -131,13 +130,25 @@ def predict(
     _write(_records(images, request, batch_size), as_json, as_jsonl)
 
 
+def _check_pictures(images: list[str]) -> None:
+    """What can be mended is said before any model is loaded; a single bad picture is the whole answer."""
+    for name in images:
+        if not os.path.exists(name):
+            raise ImageError(f"{name!r} does not exist; check the path.")
+        if os.path.isdir(name):
+            next(_expand([name]))
+    if len(images) == 1 and not os.path.isdir(images[0]) and isinstance(bad := _open(Path(images[0])), ImageError):
+        raise bad
+
+
 def _check_classes(request: _Request) -> None:
-    known = request.detector.class_names if request.detector else ()
+    predictor = request.detector or request.classifier
+    known = predictor.class_names if predictor else ()
     for name in request.only:
         if name not in known:
             from vision_core.errors import suggest
 
-            raise SettingsError(f"--class {name!r} is no class of the detector.{suggest(name, list(known))}")
+            raise SettingsError(f"--class {name!r} is no class of the model.{suggest(name, list(known))}")
 
 
 def _records(images: list[str], request: _Request, batch_size: int) -> Iterator[dict[str, Any]]:
@@ -172,12 +183,10 @@ def _expand(images: list[str]) -> Iterator[Path]:
 
 
 def _open(path: Path) -> Picture | ImageError:
-    from vision_core.images import ImageLimits, open_image
-    from vision_core.settings import settings
+    from vision_core.images import open_image
 
-    allowed = settings()
     try:
-        return open_image(path, limits=ImageLimits(allowed.max_image_bytes, allowed.max_image_pixels))
+        return open_image(path)
     except ImageError as error:
         return error
 
@@ -185,9 +194,12 @@ def _open(path: Path) -> Picture | ImageError:
 def _predict(pictures: list[Picture], request: _Request) -> list[PictureResult]:
     from vision_core.exports import PictureResult
     from vision_core.predict import detect_then_classify
+    from vision_core.vocabulary import restrict
 
     pixels = [picture.pixels for picture in pictures]
-    labels = request.classifier.predict(pixels) if request.classifier else [None] * len(pixels)
+    labels: list[Any] = [None] * len(pixels)
+    if request.classifier:
+        labels = [restrict(said, request.only) for said in request.classifier.predict(pixels)]
     found: list[Any] = [None] * len(pixels)
     if request.detector:
         candidates = request.detector.predict(pixels)
@@ -209,25 +221,21 @@ def _record(path: Path, result: PictureResult, request: _Request) -> dict[str, A
 
 def _write(records: Iterator[dict[str, Any]], as_json: bool, as_jsonl: bool) -> None:
     """Prints each record as it comes; a list is streamed too, so that memory does not grow with the folder."""
-    first = next(records)
-    if "error" in first:
-        second = next(records, None)
-        if second is None:  # the only picture: its sentence is the whole answer
-            raise ImageError(first["error"])
-        records = chain([second], records)
     failed = count = 0
-    for count, record in enumerate(chain([first], records), start=1):
-        if "error" in record:
-            failed += 1
-            print(record["error"], file=sys.stderr)
-        if as_jsonl:
-            _print_json(record)
-        elif as_json:
-            sys.stdout.write(("[" if count == 1 else ", ") + _dumps(record))
-        elif "error" not in record:
-            _print_text(record)
-    if as_json and not as_jsonl:
-        print("]", flush=True)
+    try:
+        for count, record in enumerate(records, start=1):
+            if "error" in record:
+                failed += 1
+                print(record["error"], file=sys.stderr)
+            if as_jsonl:
+                _print_json(record)
+            elif as_json:
+                sys.stdout.write(("[" if count == 1 else ", ") + _dumps(record))
+            elif "error" not in record:
+                _print_text(record)
+    finally:
+        if as_json and not as_jsonl and count:
+            print("]", flush=True)
     if failed:
         raise ImageError(f"{failed} of {count} pictures could not be read; see above.")
 
@@ -246,7 +254,7 @@ def _print_text(record: dict[str, Any]) -> None:
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return json.dumps(value, allow_nan=False)  # ASCII: any name goes through any pipe
 
 
 def _print_json(value: Any) -> None:
@@ -272,6 +280,9 @@ class _Download:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns the exit status: 0 done, 2 something the caller can mend, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):  # a file name may hold what the terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return app(arguments, prog_name="python -m vision_core", standalone_mode=False) or 0
     except VisionError as error:

@@ -27,6 +27,7 @@ from PIL import Image, features
 from vision_core.errors import ImageError
 from vision_core.image_colour import mend_depth, to_srgb
 from vision_core.image_formats import KIND_OF_EXTENSION, Probe, probe
+from vision_core.settings import settings
 
 IMAGE_EXTENSIONS = frozenset(KIND_OF_EXTENSION)
 UNNAMED = "unnamed picture"
@@ -63,6 +64,12 @@ class ImageLimits:
 
 
 DEFAULT_LIMITS = ImageLimits()
+
+
+def configured_limits() -> ImageLimits:
+    """The limits of this machine's settings."""
+    current = settings()
+    return ImageLimits(current.max_image_bytes, current.max_image_pixels)
 
 
 @dataclass(frozen=True)
@@ -110,19 +117,21 @@ class Picture:
 
 
 def open_image(
-    source: bytes | str | os.PathLike[str] | BinaryIO, name: str = "", limits: ImageLimits = DEFAULT_LIMITS
+    source: bytes | str | os.PathLike[str] | BinaryIO, name: str = "", limits: ImageLimits | None = None
 ) -> Picture:
     """Read one picture: its first frame or page, upright, in RGB.
 
     Args:
         source: the file's bytes, a path, or an open binary file (read from its start where it can seek).
         name: what to call it; by default the path's or the file object's own name.
+        limits: what is refused; by default what this machine's settings say (`WHATWHERE_MAX_IMAGE_MB`, …).
 
     Raises:
         ImageError: not a picture of an accepted format, damaged, or beyond `limits`; names the file and the way out.
     """
     own_name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "")
     shown = display_name(name or str(own_name))
+    limits = limits or configured_limits()
     try:
         data = _read(source, limits)
         return _decode(data, shown, limits)

@@ -67,6 +67,14 @@ def choose_device(name: str | None = None) -> torch.device:
     return device
 
 
+def synchronize(device: torch.device) -> None:
+    """Waits until the device has finished what was queued; a CPU has nothing queued."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 class _Predictor:
     """What classifiers and detectors share: one network, its preprocessing, its turn-taking.
 
@@ -107,9 +115,8 @@ class _Predictor:
         return self.spec.name
 
     def _now(self) -> float:
-        """Seconds, after everything handed to a GPU is done."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        """Seconds, after everything handed to the device is done."""
+        synchronize(self.device)
         return time.perf_counter()
 
     def _autocast(self) -> torch.autocast:

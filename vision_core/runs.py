@@ -7,6 +7,7 @@ A run folder can stand wherever a model name can. It holds `config.json` with `m
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,14 +28,15 @@ BEST_WEIGHTS = Path("checkpoints") / "best.safetensors"
 
 def is_run(name: str) -> bool:
     """Whether `name` is the path of a run folder."""
-    return (Path(name) / CONFIG).is_file()
+    return os.path.isfile(os.path.join(name, CONFIG))  # False, not an error, for what cannot be a path
 
 
 def list_runs(task: Task | None = None) -> list[ModelSpec]:
     """The workspace's runs that can predict, newest first. A folder that cannot be read as a run is left out."""
     folder = settings().home / "runs"
     found = []
-    for path in sorted(folder.iterdir(), key=lambda p: p.stat().st_mtime, reverse=True) if folder.is_dir() else []:
+    paths = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    for path in sorted(paths, key=lambda p: p.stat().st_mtime, reverse=True):
         if is_run(str(path)) and (path / BEST_WEIGHTS).is_file():
             try:
                 spec, _ = read_run(path)
@@ -108,7 +110,8 @@ def load_network(spec: ModelSpec, progress: Callable[[int, int | None], None] | 
     _, names = read_run(Path(spec.name))
     network = spec.build(len(names))
     try:
-        network.load_state_dict(load_state_dict(Path(spec.weights.file_name)))
+        plain = network.network if spec.task == "detection" else network  # the module of the library it comes from
+        plain.load_state_dict(load_state_dict(Path(spec.weights.file_name)))
     except RuntimeError as error:
         raise WeightsError(
             f"{spec.weights.file_name} does not fit {spec.title}: {str(error).splitlines()[0]}"

@@ -89,7 +89,14 @@ def _opening(settings: SnippetSettings, classify: bool, detect: bool) -> str:
     opener = "open_sample" if settings.is_sample else "open_image"
     wanted = {"load_classifier": classify, "load_detector": detect, "detect_then_classify": settings.pipeline}
     names = sorted([opener, *(name for name, used in wanted.items() if used)])
-    return f"from vision_core import {', '.join(names)}\n\npicture = {opener}({settings.image!r})"
+    imports = f"from vision_core import {', '.join(names)}\n"
+    if settings.only and settings.classifiers:
+        imports += "from vision_core.vocabulary import restrict\n"
+    return f"{imports}\npicture = {opener}({settings.image!r})"
+
+
+def _texts(values: tuple[str, ...]) -> list[str]:
+    return [str(value) for value in values]
 
 
 def _classify(settings: SnippetSettings, classifiers: dict[str, str]) -> str:
@@ -99,6 +106,7 @@ def _classify(settings: SnippetSettings, classifiers: dict[str, str]) -> str:
         if name in settings.classifiers:
             lines += [
                 f"classification = {variable}.predict([picture.pixels])[0]",
+                *([f"classification = restrict(classification, {_texts(settings.only)!r})"] if settings.only else []),
                 f"for label in classification.top({int(settings.top_k)}):",
                 '    print(f"{label.score:6.1%}  {label.name}")',
             ]
@@ -113,7 +121,7 @@ def _detect(settings: SnippetSettings, detectors: dict[str, str]) -> str:
             f"{variable} = load_detector({name!r})",
             f"candidates = {variable}.predict([picture.pixels])[0]",
             f"{found} = candidates.select(score={float(settings.score)!r}, iou={float(settings.iou)!r},"
-            f" only={[str(name) for name in settings.only]!r})",
+            f" only={_texts(settings.only)!r})",
         ]
         if name in settings.detectors:
             lines += [

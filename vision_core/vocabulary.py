@@ -15,7 +15,7 @@ COCO's meaning goes first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -247,3 +247,10 @@ def _grouped(pairs: Iterable[tuple[str, int]]) -> dict[str, tuple[int, ...]]:
     for text, index in pairs:
         groups.setdefault(text, []).append(index)
     return {text: tuple(indices) for text, indices in groups.items()}
+
+
+def restrict(classification: Classification, things: Sequence[str]) -> Classification:
+    """Only the labels that mean one of `things`; all of them when nothing is named. It may be left without any."""
+    if not things:
+        return classification
+    return classification.among(name for thing in things for name in covers(classification.class_names, thing))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,15 @@ import streamlit as st
 from pages import plain
 from pages.parts import engine
 from pages.parts.controls import Contender, View, model_badge, spec_of
+from pages.parts.engine import Ref
 from vision_core.charts import label_bars
 from vision_core.drawing import DrawOptions, draw_detections, encode_jpeg, overlay_heatmap
-from vision_core.images import Picture
 from vision_core.predict import crop_boxes
 from vision_core.types import Classification, Detections, PipelineResult, Timing
-from vision_core.vocabulary import covers
+from vision_core.vocabulary import restrict
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 PREVIEW_PX = 1024
 ICONS = {
@@ -56,15 +60,16 @@ def draw_options(shown: Shown) -> DrawOptions:
     return DrawOptions(captions=tuple(f"{label.name} {label.score:.0%}" for label in best))
 
 
-def result(contender: Contender, digest: str, picture: Picture, view: View) -> Shown:
+def result(contender: Contender, ref: Ref, view: View) -> Shown:
     """The contender's answer; networks run only for a picture and model that were never seen together."""
     if contender.detector is None:
-        return Shown(contender, classification=engine.classify(digest, str(contender.classifier), picture))
-    candidates = engine.detect(digest, contender.detector, picture)
+        said = engine.classify(ref.digest, str(contender.classifier))
+        return Shown(contender, classification=restrict(said, view.only))
+    candidates = engine.detect(ref.digest, contender.detector)
     detections = candidates.select(view.score, view.iou, view.only)
     if contender.classifier is None:
         return Shown(contender, detections=detections)
-    labels = engine.object_labels(digest, contender.detector, contender.classifier, picture)
+    labels = engine.object_labels(ref.digest, contender.detector, contender.classifier)
     named = tuple(labels[tuple(box)] for box in crop_boxes(detections).tolist())
     spent = sum((item.timing for item in named if item.timing), Timing())
     both = PipelineResult(
@@ -77,18 +82,18 @@ def result(contender: Contender, digest: str, picture: Picture, view: View) -> S
     return Shown(contender, pipeline=both)
 
 
-def draw(shown: Shown, digest: str, picture: Picture, view: View) -> None:
+def draw(shown: Shown, ref: Ref, view: View) -> None:
     """Heading, picture and answers of one column."""
     contender = shown.contender
     st.markdown(f"#### {ICONS[contender.kind]} {contender.kind}")
     _cards([name for name in (contender.detector, contender.classifier) if name])
-    if shown.classification:
-        _classification(shown.classification, str(contender.classifier), digest, picture, view)
+    if shown.classification is not None:
+        _classification(shown.classification, str(contender.classifier), ref, view)
     elif shown.pipeline:
-        _boxes(shown, picture)
+        _boxes(shown, ref)
         _pipeline(shown.pipeline, view)
     elif shown.detections is not None:
-        _boxes(shown, picture)
+        _boxes(shown, ref)
         _detections(shown.detections)
 
 
@@ -108,45 +113,51 @@ def _cards(names: list[str]) -> None:
             )
 
 
-def _classification(said: Classification, name: str, digest: str, picture: Picture, view: View) -> None:
-    asked_for = said
-    if view.only:
-        asked_for = said.among(name for thing in view.only for name in covers(said.class_names, thing))
-    labels = asked_for.top(view.top_k)
-    preview = picture.preview(PREVIEW_PX)
-    if not labels:
-        st.image(encode_jpeg(preview), width="stretch", alt=f"{picture.name}, without an activation map")
-        names = ", ".join(view.only)
-        st.info(plain(f"Cannot say: none of its {len(said.class_names)} classes means {names}."))
+def _classification(said: Classification, name: str, ref: Ref, view: View) -> None:
+    names = [label.name for label in said.top(view.top_k)]
+    if not names:
+        st.image(_tinted(ref.digest, name, None, 0), width="stretch", alt=f"{ref.name}, without an activation map")
+        st.info(plain(f"Cannot say: none of its classes means {', '.join(view.only)}."))
         return
     key = f"explain_{name}"
     slot = st.empty()
-    names = [label.name for label in labels]
     asked = st.session_state.get(key)
     explained = asked if asked in names else names[0]
-    shown = preview
-    if view.opacity > 0:
-        shown = overlay_heatmap(preview, engine.heat(digest, name, explained, picture), view.opacity)
     slot.image(
-        encode_jpeg(shown),
+        _tinted(ref.digest, name, explained, view.opacity),
         width="stretch",
-        alt=f"{picture.name}; tinted where the classifier looked for {explained}",
+        alt=f"{ref.name}; tinted where the classifier looked for {explained}",
     )
     st.selectbox(
         "Where it looked for",
         names,
         index=names.index(explained),
         key=key,
-        format_func=plain,
         help="Bright parts of the picture speak for this class (a class activation map).",
     )
     st.plotly_chart(
-        label_bars([asked_for], view.top_k),
+        _bars(ref.digest, name, view.only, view.top_k, said),
         width="stretch",
         key=f"bars_{name}",
         config={"displayModeBar": False},
-        alt="Bar chart of the classifier's scores: " + ", ".join(f"{x.name} {x.score:.0%}" for x in labels),
+        alt="Bar chart of the classifier's scores: "
+        + ", ".join(f"{label.name} {label.score:.0%}" for label in said.top(view.top_k)),
     )
+
+
+@st.cache_resource(show_spinner=False, max_entries=100)
+def _tinted(digest: str, name: str, explained: str | None, opacity: float) -> bytes:
+    """The preview as a JPEG, tinted where the classifier looked for a class."""
+    preview = engine.store().picture(digest).preview(PREVIEW_PX)
+    if explained is not None and opacity > 0:
+        preview = overlay_heatmap(preview, engine.heat(digest, name, explained), opacity)
+    return encode_jpeg(preview)
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _bars(digest: str, name: str, only: tuple[str, ...], top_k: int, _said: Classification) -> Figure:
+    """The chart of one picture's labels: made once, since making one takes longer than drawing a picture."""
+    return label_bars([_said], top_k)
 
 
 def _detections(found: Detections) -> None:
@@ -173,10 +184,11 @@ def _pipeline(both: PipelineResult, view: View) -> None:
     st.dataframe(table, hide_index=True, width="stretch", column_config=_COLUMNS, alt="Objects found and their labels")
 
 
-def _boxes(shown: Shown, picture: Picture) -> None:
+def _boxes(shown: Shown, ref: Ref) -> None:
     if shown.boxes is not None:
-        drawn = draw_detections(picture.preview(PREVIEW_PX), shown.boxes, draw_options(shown))
-        st.image(encode_jpeg(drawn), width="stretch", alt=f"{picture.name} with boxes around {_counted(shown.boxes)}")
+        preview = engine.store().picture(ref.digest).preview(PREVIEW_PX)
+        drawn = draw_detections(preview, shown.boxes, draw_options(shown))
+        st.image(encode_jpeg(drawn), width="stretch", alt=f"{ref.name} with boxes around {_counted(shown.boxes)}")
 
 
 def _counted(found: Detections) -> str:

@@ -14,7 +14,7 @@ from vision_core.errors import VisionError
 from vision_core.models import get_spec, list_models
 from vision_core.models.weights import badge
 from vision_core.predict import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR
-from vision_core.runs import find_model, is_run, list_runs, read_run
+from vision_core.runs import find_model, list_runs, read_run
 from vision_core.types import ModelSpec, Task
 
 BOTH, CLASSIFIERS, DETECTORS = "Both tasks", "Classifiers", "Detectors"
@@ -94,7 +94,12 @@ def title_of(name: str) -> str:
 
 def spec_of(name: str) -> ModelSpec:
     """The catalogue's entry of that name, or the run in that folder."""
-    return read_run(Path(name))[0] if is_run(name) else get_spec(name)
+    return read_run(Path(name))[0] if name in _run_names() else get_spec(name)
+
+
+def _run_names() -> set[str]:
+    """Only runs of the workspace: an address must not open other folders of the server."""
+    return {run.name for run in list_runs()}
 
 
 def _label(name: str) -> str:
@@ -113,7 +118,7 @@ def model_badge(name: str) -> str:
 def _one(task: Task, default: str) -> str:
     key = "classifier" if task == "classification" else "detector"
     options = _choices(task)
-    wanted = st.session_state.get(key) or st.query_params.get(key, default)
+    wanted = st.query_params.get(key, default)
     if wanted not in options:
         options.append(wanted)
     name = st.selectbox(
@@ -162,7 +167,8 @@ def _keep(key: str, names: list[str], default: list[str]) -> None:
 def _prepare(name: str, task: Task) -> bool:
     """Fetches the weights of a model that is to be used; False, with the reason on the page, when it cannot be used."""
     with told():
-        find_model(name, task)
+        if spec_of(name).source != "run":
+            find_model(name, task)
         bar = st.empty()
 
         def progress(done_bytes: int, total_bytes: int | None) -> None:
@@ -215,4 +221,6 @@ def view(class_names: Iterable[str]) -> View:
         only = only_at.multiselect(
             "Only these classes", list(class_names), key="only", bind="query-params", placeholder="all classes"
         )
-    return View(score, round(iou, 2), top_k, tuple(only), opacity / 100)
+    # an address may hold any number; only these steps were looked at when the objects were labelled
+    step = min(engine.IOU_STEPS, key=lambda known: abs(known - iou))
+    return View(score, step, top_k, tuple(only), opacity / 100)

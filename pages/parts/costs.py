@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date
+from functools import lru_cache
 
 import pandas as pd
 import streamlit as st
@@ -19,13 +20,12 @@ from vision_core.costs.latency import LatencyReport
 from vision_core.costs.measured import Measured
 from vision_core.costs.prices import Price, PriceList, load_prices, save_prices, user_prices_path
 from vision_core.costs.report import CostReport, price_per_million
-from vision_core.images import Picture
 from vision_core.types import Timing
 
 DOLLAR = "\\$"  # a bare one starts a formula in Streamlit's Markdown
 
 
-def panel(columns: list[Shown], strips: list[DeltaGenerator], ref: Ref, picture: Picture, view: View) -> None:
+def panel(columns: list[Shown], strips: list[DeltaGenerator], ref: Ref, view: View) -> None:
     """Fills the strip under each column, then draws the comparison and the prices below."""
     st.subheader("What it costs", anchor=False)
     prices = load_prices()
@@ -44,22 +44,22 @@ def panel(columns: list[Shown], strips: list[DeltaGenerator], ref: Ref, picture:
     reports: list[tuple[CostReport, LatencyReport]] = []
     for number, (column, strip) in enumerate(zip(columns, strips, strict=True)):
         with told():
-            cost = _measured(column, strip, ref, picture, view)
+            cost = _measured(column, strip, ref, view)
             with strip.container(key=f"costs_{number}"):
                 _strip(cost, price)
                 _offer_again(column, cost, view, number)
             reports.append((cost.report, cost.latency))
     if reports:
         chart.plotly_chart(
-            latency_split([(report.model, _medians(latency)) for report, latency in reports]),
+            _split(tuple((report.model, _medians(latency)) for report, latency in reports)),
             width="stretch",
             config={"displaylogo": False},
             alt="Bar chart of median milliseconds a picture by stage and model",
         )
-        note.caption(f"{plain(reports[0][1].note)}. Decoding the file is not included. FLOPs: 2 per multiply-add.")
+        note.caption("Medians of the runs under each column. Decoding the file is not included.")
 
 
-def _measured(column: Shown, strip: DeltaGenerator, ref: Ref, picture: Picture, view: View) -> engine.Cost:
+def _measured(column: Shown, strip: DeltaGenerator, ref: Ref, view: View) -> engine.Cost:
     """The column's cost: from the book, or measured now, run by run, so that a new click can interrupt it."""
     where = (0.4, 0.5)
     if column.pipeline:
@@ -70,7 +70,7 @@ def _measured(column: Shown, strip: DeltaGenerator, ref: Ref, picture: Picture, 
         strip.progress(done / most, f"Measuring: run {done} of at most {most}")
 
     strip.progress(0.0, "Measuring: warming up")
-    return engine.costs(ref.digest, (contender.classifier, contender.detector), where, picture, progress)
+    return engine.costs(ref.digest, (contender.classifier, contender.detector), where, progress)
 
 
 def _key(column: Shown, digest: str) -> str:
@@ -97,16 +97,19 @@ def _offer_again(column: Shown, cost: engine.Cost, view: View, number: int) -> N
 def _strip(cost: engine.Cost, price: Price) -> None:
     report, latency = cost.report, cost.latency
     money = price_per_million(report.images_per_second, price)
-    width, height = report.input_size_px
     rows = [
-        ("Latency", f"**{latency.p50_ms:.1f} ms** median", f"p95 {latency.p95_ms:.1f} ms, {latency.runs} runs"),
+        ("Latency", f"**{latency.p50_ms:.1f} ms** median", f"p95 {latency.p95_ms:.1f} ms; {latency.note}"),
         (
             "of which",
             f"{latency.preprocess_ms:.1f} + {latency.network_ms:.1f} + {latency.postprocess_ms:.1f} ms",
             "pre-processing + network + post-processing",
         ),
         ("Parameters", _large(report.parameters), ""),
-        ("FLOPs", _large(report.flops), f"at {width} × {height} px, 2 per multiply-add{_uncounted(report)}"),
+        (
+            "FLOPs",
+            _large(report.flops),
+            report.flops.note + ("" if cost.objects is None else f"; plus one pass for each of {cost.objects} crops"),
+        ),
         ("Peak memory", _bytes(report.peak_memory_bytes), "weights and tensors"),
         ("Energy", _energy(report.energy_wh_per_1k), report.energy_wh_per_1k.note),
         (
@@ -121,6 +124,9 @@ def _strip(cost: engine.Cost, price: Price) -> None:
 
 def _cell(value: str, note: str) -> str:
     return value.replace("$", DOLLAR) + (f" :gray[· {plain(note)}]" if note else "")
+
+
+_split = lru_cache(maxsize=100)(latency_split)  # made once: a slider changes none of these figures
 
 
 def _medians(latency: LatencyReport) -> Timing:
@@ -144,15 +150,11 @@ def _energy(number: Measured) -> str:
     return "unavailable" if number.value is None else f"{number.value:.2f} Wh for 1,000"
 
 
-def _uncounted(report: CostReport) -> str:
-    return f"; not counted: {', '.join(report.uncounted_ops)}" if report.uncounted_ops else ""
-
-
 def _editor(prices: PriceList) -> None:
     """The price file as a table; what is saved is checked first, and replaces the built-in list."""
     st.caption(
         f"List prices as of {prices.as_of}; check them before you quote them. "
-        f"Saved changes go to `{user_prices_path()}`."
+        f"Saved changes go to `{user_prices_path()}` and hold for everyone who uses this dashboard."
     )
     table = pd.DataFrame([{k: v for k, v in asdict(entry).items() if k != "owned"} for entry in prices.entries])
     edited = st.data_editor(
@@ -165,7 +167,7 @@ def _editor(prices: PriceList) -> None:
     )
     if st.button("Save prices", icon=":material/save:", disabled=edited.equals(table)):
         with told():
-            save_prices(PriceList(date.today(), tuple(_entry(row, prices) for row in edited.to_dict("records"))))
+            save_prices(PriceList(prices.as_of, tuple(_entry(row, prices) for row in edited.to_dict("records"))))
             st.rerun()
 
 
@@ -173,6 +175,8 @@ def _entry(row: dict[str, object], prices: PriceList) -> Price:
     """One edited row; a bought machine keeps its formula as long as its price was not touched."""
     known = {entry.name: entry for entry in prices.entries}
     before = known.get(str(row["name"]))
+    if before is None or before.usd_per_hour != row["usd_per_hour"]:
+        row = row | {"as_of": date.today()}
     owned = before.owned if before and before.usd_per_hour == row["usd_per_hour"] else None
     values = {name: "" if value is None or value != value else value for name, value in row.items()}
     return Price(**values, owned=owned)  # type: ignore[arg-type]

@@ -20,33 +20,32 @@ def pick(refs: tuple[Ref, ...], columns: list[Contender], view: View) -> Ref:
     if len(refs) == 1:
         st.query_params.pop("picture", None)
         return refs[0]
-    digests = [ref.digest for ref in refs]
     rows = _rows(refs, columns, view)
     asked = st.query_params.get("picture", "")
-    opened = digests.index(asked) if asked in digests else 0
+    opened = next((ref for ref in refs if ref.digest == asked), rows[0][0] if rows else refs[0])
     if rows:
         st.caption(f"{len(rows)} of {len(refs)} pictures. Sort by any heading; click a row to open it below.")
         event = st.dataframe(
-            pd.DataFrame(rows),
+            pd.DataFrame([row for _, row in rows]),
             hide_index=True,
             row_height=72,
             height=min(420, 40 + 73 * len(rows)),
             column_config=_COLUMNS,
             on_select="rerun",
             selection_mode="single-row",
-            key=f"gallery_{len(refs)}",
+            key=f"gallery_{hash(refs)}",
             alt="The pictures with their top label, object counts and latency",
         )
         if chosen := event["selection"]["rows"]:
-            opened = chosen[0]
-    st.query_params["picture"] = digests[opened]
-    return refs[opened]
+            opened = rows[chosen[0]][0]
+    st.query_params["picture"] = opened.digest
+    return opened
 
 
-def _rows(refs: tuple[Ref, ...], columns: list[Contender], view: View) -> list[dict[str, object]]:
+def _rows(refs: tuple[Ref, ...], columns: list[Contender], view: View) -> list[tuple[Ref, dict[str, object]]]:
     """One row a picture. Results stay in the cache, so a stopped or interrupted pass goes on where it was."""
     done: set[tuple[str, Contender]] = st.session_state.setdefault("done", set())
-    rows: list[dict[str, object]] = []
+    rows: list[tuple[Ref, dict[str, object]]] = []
     bar, button = st.empty(), st.empty()
     stopped = st.session_state.get("stopped_at") == refs
     started, done_before, offered = time.monotonic(), 0, False
@@ -62,7 +61,7 @@ def _rows(refs: tuple[Ref, ...], columns: list[Contender], view: View) -> list[d
         else:
             done_before += 1
         try:
-            rows.append(_row(ref, columns, view))
+            rows.append((ref, _row(ref, columns, view)))
             done.update((ref.digest, column) for column in columns)
         except VisionError as error:
             st.error(plain(f"{ref.name}: {error}"), icon=":material/broken_image:")
@@ -86,27 +85,26 @@ def _row(ref: Ref, columns: list[Contender], view: View) -> dict[str, object]:
     for column in columns:
         if column.detector and column.classifier:
             continue
-        picture = engine.picture(ref.digest)
         if column.classifier:
-            said = engine.classify(ref.digest, column.classifier, picture)
+            said = engine.classify(ref.digest, column.classifier)
             best = said.top(1)[0]
             row[f"label · {column.classifier}"] = best.name
             row[f"sure · {column.classifier}"] = best.score
             timing = said.timing
         else:
-            found = engine.detect(ref.digest, str(column.detector), picture)
+            found = engine.detect(ref.digest, str(column.detector))
             shown = found.select(view.score, view.iou, view.only)
             row[f"objects · {column.detector}"] = len(shown)
             row[f"which · {column.detector}"] = ", ".join(f"{n} {name}" for name, n in shown.counts().items())
             timing = found.timing
         if timing:
-            row[f"ms · {column.classifier or column.detector}"] = timing.total_ms
+            row[f"ms, one pass · {column.classifier or column.detector}"] = timing.total_ms
     return row
 
 
 @st.cache_data(show_spinner=False, max_entries=1000)
 def _thumbnail(digest: str) -> str:
-    return thumbnail_data_uri(engine.picture(digest).preview(1024), 96)
+    return thumbnail_data_uri(engine.store().picture(digest).preview(1024), 96)
 
 
 _COLUMNS = {"picture": st.column_config.ImageColumn("picture", width="small")}

@@ -54,12 +54,7 @@ def _samples() -> Chosen:
         wrap=True,
     )
     sample = samples[title or next(iter(samples))]
-    return Chosen((_sample_ref(sample.name, sample.path),), sample.alt)
-
-
-@st.cache_resource(show_spinner=False, max_entries=50)
-def _sample_ref(name: str, path: Path) -> Ref:
-    return engine.store().add(path.name, path)
+    return Chosen(_readable([(sample.name, sample.path.name, partial(Path, sample.path))]), sample.alt)
 
 
 def _upload() -> Chosen:
@@ -70,16 +65,20 @@ def _upload() -> Chosen:
         key="upload",
         help="Pictures stay in this server's memory and are never written to its disk.",
     )
-    if files:
-        return _remember(_readable([(file.file_id, file.name, file.getvalue) for file in files]))
-    return _remembered("Drop a photo above, or several: everything below follows. Nothing leaves this machine.")
+    return _brought(
+        "set",
+        [(file.file_id, file.name, file.getvalue) for file in files or ()],
+        "Drop a photo above, or several: everything below follows. Nothing leaves this machine.",
+    )
 
 
 def _camera() -> Chosen:
     shot = st.camera_input("Take a photo", key="camera")
-    if shot:
-        return _remember(_readable([(shot.file_id, "camera.jpg", shot.getvalue)]))
-    return _remembered("Take a photo above. If the camera stays black, allow this page to use it, or upload a photo.")
+    return _brought(
+        "shot",
+        [(shot.file_id, "camera.jpg", shot.getvalue)] if shot else [],
+        "Take a photo above. If the camera stays black, allow this page to use it, or upload a photo.",
+    )
 
 
 def _folder() -> Chosen:
@@ -97,7 +96,7 @@ def _folder() -> Chosen:
         )
     if not found:
         st.info("This folder holds no pictures.", icon=":material/folder_off:")
-    return _remember(_readable([(str(path), path.name, partial(Path, path)) for path in found[:FOLDER_LIMIT]]))
+    return Chosen(_readable([(str(path), path.name, partial(Path, path)) for path in found[:FOLDER_LIMIT]]))
 
 
 def _readable(files: Sequence[tuple[str, str, Callable[[], bytes | Path]]]) -> tuple[Ref, ...]:
@@ -109,9 +108,7 @@ def _readable(files: Sequence[tuple[str, str, Callable[[], bytes | Path]]]) -> t
             if len(files) > 1:
                 bar.progress(number / len(files), f"Reading {number + 1} of {len(files)}: {plain(name)}")
             try:
-                ref = engine.store().add(name, content())
-                engine.picture(ref.digest)
-                known[key] = ref
+                known[key] = engine.store().add(name, content())
             except (VisionError, OSError) as error:
                 known[key] = str(error)
     bar.empty()
@@ -121,17 +118,21 @@ def _readable(files: Sequence[tuple[str, str, Callable[[], bytes | Path]]]) -> t
     return tuple(ref for key, _, _ in files if isinstance(ref := known[key], Ref))
 
 
-def _remember(refs: tuple[Ref, ...]) -> Chosen:
-    """Puts the pictures' set into the address, so that a reload finds them again."""
-    if refs:
-        st.query_params["set"] = engine.store().add_set(refs)
-    return Chosen(refs)
-
-
-def _remembered(invitation: str) -> Chosen:
-    """The pictures that the address names, or an invitation to bring some."""
-    name = st.query_params.get("set", "")
-    refs = tuple(ref for ref in engine.store().get_set(name) if engine.store().get(ref.digest))
+def _brought(parameter: str, files: Sequence[tuple[str, str, Callable[[], bytes | Path]]], invitation: str) -> Chosen:
+    """The files in the widget, whose set goes into the address; after a reload the set that the address names."""
+    was_filled = f"{parameter}_was_filled"
+    if files:
+        st.session_state[was_filled] = True
+        refs = _readable(files)
+        if refs:
+            st.query_params[parameter] = engine.store().add_set(refs)
+        return Chosen(refs)
+    if st.session_state.pop(was_filled, False):  # emptied by its user, not by a reload
+        st.query_params.pop(parameter, None)
+    asked = engine.store().get_set(st.query_params.get(parameter, ""))
+    refs = tuple(ref for ref in asked if ref.digest in engine.store())
+    if len(refs) < len(asked):
+        st.warning(f"{len(asked) - len(refs)} of {len(asked)} pictures are no longer in the server's memory.")
     if not refs:
         st.info(invitation, icon=":material/add_photo_alternate:")
     return Chosen(refs)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from reprlib import repr as short_repr
 from typing import Any, Literal, get_args
@@ -136,7 +137,18 @@ def load_prices() -> PriceList:
         SettingsError: the file cannot be read or holds something wrong; names file, entry and field.
     """
     own = user_prices_path()
-    return read_prices(own if own.exists() else BUILT_IN)
+    path = own if own.exists() else BUILT_IN
+    try:
+        about = path.stat()
+    except OSError:
+        return read_prices(path)  # says what is wrong
+    return _read_version(path, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read_version(path: Path, changed_ns: int, size_bytes: int) -> PriceList:
+    """A file is parsed once for every time it changes: a slider move asks for the prices too."""
+    return read_prices(path)
 
 
 def save_prices(prices: PriceList) -> PriceList:

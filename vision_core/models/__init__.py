@@ -1,9 +1,9 @@
 """The catalogue of models and what builds them. Names are imported on use; listing the catalogue needs no torch.
 
-    spec = get_spec("ssdlite_mobilenet_v2_coco")
-    network = build_pretrained(spec)            # published weights and classes
-    names = class_names(spec)
-    network = build_for_finetuning(spec, 3)     # one's own classes, everything else from published weights
+spec = get_spec("ssdlite_mobilenet_v2_coco")
+network = build_pretrained(spec)            # published weights and classes
+names = class_names(spec)
+network = build_for_finetuning(spec, 3)     # one's own classes, everything else from published weights
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The catalogue: every model by its name, as plain data. Nothing here imports torch.
 
-    list_models("detection")
-    get_spec("resnet18").build(3)
-    get_spec("resnet34.a1_in1k")                  # any other timm classifier, by its name or as timm:NAME
-    get_spec("retinanet:mobilenetv4_conv_small")  # a detector on any timm backbone with feature maps
+list_models("detection")
+get_spec("resnet18").build(3)
+get_spec("resnet34.a1_in1k")                  # any other timm classifier, by its name or as timm:NAME
+get_spec("retinanet:mobilenetv4_conv_small")  # a detector on any timm backbone with feature maps
 """
 
 from __future__ import annotations

@@ -127,9 +127,7 @@ def _retinanet(backbone: str, columns: int) -> RetinaNet:
     sizes = tuple(tuple(int(size * 2 ** (third / 3)) for third in range(3)) for size in (32, 64, 128, 256, 512))
     anchors = AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * len(sizes))
     # Group norm in the head, as in torchvision's retinanet_resnet50_fpn_v2: it trains with small batches.
-    head = RetinaNetHead(
-        _WIDTH, anchors.num_anchors_per_location()[0], columns, norm_layer=partial(nn.GroupNorm, 32)
-    )
+    head = RetinaNetHead(_WIDTH, anchors.num_anchors_per_location()[0], columns, norm_layer=partial(nn.GroupNorm, 32))
     return RetinaNet(
         pyramid, columns, min_size=INPUT_SIZE_PX, max_size=MAX_SIZE_PX, anchor_generator=anchors, head=head
     )

@@ -41,9 +41,7 @@ class _AsGiven(GeneralizedRCNNTransform):
         )
         self.minimum_px = minimum_px
 
-    def resize(
-        self, image: Tensor, target: dict[str, Tensor] | None = None
-    ) -> tuple[Tensor, dict[str, Tensor] | None]:
+    def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
         return image, target
 
     def batch_images(self, images: list[Tensor], size_divisible: int = 32) -> Tensor:
@@ -94,9 +92,7 @@ class DenseDetector(TorchvisionDetector):
         features = list(network.backbone(batch.tensors).values())
         head = network.head(features)
         anchors = network.anchor_generator(batch, features)
-        return _Dense(
-            head["cls_logits"], head["bbox_regression"], head.get("bbox_ctrness"), anchors, batch.image_sizes
-        )
+        return _Dense(head["cls_logits"], head["bbox_regression"], head.get("bbox_ctrness"), anchors, batch.image_sizes)
 
     def decode(self, outputs: _Dense, min_score: float = 0.05, limit: int = 1000) -> list[Candidates]:
         found = []

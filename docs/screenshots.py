@@ -1,0 +1,107 @@
+"""Takes the pictures of the dashboard that the README and `docs/` show, in a real browser on a server of its own.
+
+python docs/screenshots.py     # writes docs/*.png; needs Chromium and requirements-dev.txt
+
+The picture on screen is the sample "Four photos on a wall"; the figures are those of the machine it runs on.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent))
+
+from PIL import Image  # noqa: E402
+from playwright.sync_api import Browser, expect  # noqa: E402
+
+from tests.browser import Server, Tab, chromium, serve, visit  # noqa: E402
+
+MAX_BYTES = 400_000
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: its file, the page, and how it is looked at; `whole` shows the page to its end."""
+
+    name: str
+    path: str
+    width_px: int
+    scheme: Literal["light", "dark"]
+    whole: bool = True
+    height_px: int = 900
+
+
+SHOTS = (
+    Shot("compare-light", "Compare", 1440, "light"),
+    Shot("compare-dark", "Compare", 1440, "dark"),
+    Shot("compare-phone", "Compare", 400, "light"),
+    Shot("home-light", "", 1440, "light"),
+    Shot("home-dark", "", 1440, "dark"),
+    Shot("hero", "Compare", 1440, "light", whole=False),
+)
+
+
+def main() -> None:
+    """Takes every picture; the first visit measures, the others find the figures ready."""
+    with tempfile.TemporaryDirectory() as home, serve(Path(home)) as server, chromium() as browser:
+        for shot in SHOTS:
+            content = optimised(take(shot, server, browser))
+            (DOCS / f"{shot.name}.png").write_bytes(content)
+            print(f"docs/{shot.name}.png  {len(content) // 1000} kB")
+
+
+def take(shot: Shot, server: Server, browser: Browser) -> bytes:
+    """The PNG of one page, after everything on it has come to rest; without the name of this machine's folder."""
+    home = str(server.log.parent)
+    with visit(browser, shot.width_px, shot.height_px, color_scheme=shot.scheme) as tab:
+        tab.page.goto(f"{server.url}/{shot.path}")
+        if shot.path == "Compare":
+            tab.measured()
+        if shot.whole:
+            stretch(tab)
+        tab.settled()
+        tab.page.get_by_text(home).evaluate_all("places => places.forEach(place => place.textContent = 'workspace')")
+        return tab.page.screenshot(animations="disabled")
+
+
+def stretch(tab: Tab) -> None:
+    """Makes the window as high as the page: Streamlit scrolls inside it, so a full-page picture would not do."""
+    expect(tab.idle).to_be_attached()
+    tab.settled()
+    height = tab.page.get_by_test_id("stMain").evaluate("main => main.scrollHeight")
+    width = (tab.page.viewport_size or {"width": 0})["width"]
+    tab.page.set_viewport_size({"width": width, "height": height})
+
+
+def optimised(png: bytes) -> bytes:
+    """The same picture in at most `MAX_BYTES`: with all its colours if they fit, else with 256 or fewer."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    for colours in (None, 256, 128, 64):
+        made = image if colours is None else image.quantize(palette=_palette(image, colours))
+        out = io.BytesIO()
+        made.save(out, "PNG", optimize=True)
+        if out.tell() <= MAX_BYTES:
+            return out.getvalue()
+    raise RuntimeError(f"{image.size} px do not fit into {MAX_BYTES} bytes")
+
+
+def _palette(image: Image.Image, colours: int) -> Image.Image:
+    """The page's own colours exactly (its most frequent ones), the rest for the photos."""
+    counted = sorted(image.getcolors(image.width * image.height) or [], reverse=True)
+    flat = [colour for _, colour in counted[: colours // 4]]
+    photos = Image.new("RGB", (len(counted), 1))
+    photos.putdata([colour for _, colour in counted])
+    rest = photos.quantize(colours - len(flat), Image.Quantize.MEDIANCUT, kmeans=2).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([value for colour in flat for value in colour] + rest)
+    return palette
+
+
+if __name__ == "__main__":
+    main()

@@ -39,6 +39,8 @@ screenshots: $(VENV)/.test
 
 benchmarks: $(VENV)/.test
 	$(BIN)/python -m benchmarks.predict
+	$(BIN)/python -m benchmarks.slider
+	$(BIN)/python -m benchmarks.startup
 
 clean:
 	rm -rf $(VENV)

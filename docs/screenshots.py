@@ -17,6 +17,7 @@ from typing import Literal
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
+import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, expect  # noqa: E402
 
@@ -83,23 +84,27 @@ def optimised(png: bytes) -> bytes:
     """The same picture in at most `MAX_BYTES`: with all its colours if they fit, else with 256 or fewer."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
     for colours in (None, 256, 128, 64):
-        made = image if colours is None else image.quantize(palette=_palette(image, colours))
         out = io.BytesIO()
-        made.save(out, "PNG", optimize=True)
+        (image if colours is None else reduced(image, colours)).save(out, "PNG", optimize=True)
         if out.tell() <= MAX_BYTES:
             return out.getvalue()
     raise RuntimeError(f"{image.size} px do not fit into {MAX_BYTES} bytes")
 
 
-def _palette(image: Image.Image, colours: int) -> Image.Image:
-    """The page's own colours exactly (its most frequent ones), the rest for the photos."""
-    counted = sorted(image.getcolors(image.width * image.height) or [], reverse=True)
-    flat = [colour for _, colour in counted[: colours // 4]]
-    photos = Image.new("RGB", (len(counted), 1))
-    photos.putdata([colour for _, colour in counted])
-    rest = photos.quantize(colours - len(flat), Image.Quantize.MEDIANCUT, kmeans=2).getpalette() or []
+def reduced(image: Image.Image, colours: int) -> Image.Image:
+    """The page's own colours (its most frequent ones) exactly; the others are shared by the photos, dithered."""
+    pixels = np.asarray(image)
+    known, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+    known = known[np.argsort(-counts)]
+    flat = known[: colours // 4]
+    shared = Image.fromarray(known[None, len(flat) :]).quantize(colours - len(flat), kmeans=2).getpalette() or []
     palette = Image.new("P", (1, 1))
-    palette.putpalette([value for colour in flat for value in colour] + rest)
+    palette.putpalette([*flat.flatten().tolist(), *shared])
+    numbers = np.array(image.quantize(palette=palette))
+    for number, colour in enumerate(flat):
+        numbers[(pixels == colour).all(axis=2)] = number
+    palette = palette.resize(image.size)
+    palette.putdata(numbers.flatten())
     return palette
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages import frame, plain, told
+from pages import frame, plain, remember, told
 from pages.parts import answers, columns, controls, costs, downloads, engine, gallery, sources
 from pages.parts.controls import Contender
 from pages.parts.engine import Ref
@@ -18,6 +18,7 @@ def compare(refs: tuple[Ref, ...], contenders: list[Contender]) -> None:
     with told():
         view = controls.view(engine.class_names((c.classifier, c.detector) for c in contenders))
         ref = gallery.pick(refs, contenders, view)
+        remember("Compare")
         picture = engine.store().picture(ref.digest)
         size = f"{picture.width_px} × {picture.height_px} px"
         st.caption(" · ".join([plain(ref.name), size, *map(plain, ref.notes)]))

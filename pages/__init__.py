@@ -36,6 +36,7 @@ _STYLE = """<style>
 @media (max-width: 900px) { .block-container { padding-left: 1rem; padding-right: 1rem; } }
 </style>"""
 SIDEBAR_PX = 220
+_KEPT = ("set", "shot", "picture", "classifier", "classifiers", "detector", "detectors")
 
 
 @contextmanager
@@ -48,12 +49,21 @@ def frame(title: str, subtitle: str = "") -> Iterator[None]:
     with st.sidebar:
         st.markdown("### :material/image_search: WhatWhere")
         for path, label, icon in PAGES:
-            st.page_link(path, label=label, icon=icon)
+            st.page_link(path, label=label, icon=icon, query_params=st.session_state.get(f"address of {label}", {}))
     st.title(title)
     if subtitle:
         st.markdown(subtitle)
     with told():
         yield
+
+
+def remember(page: str) -> None:
+    """Lets the navigation lead back to what is open on `page`.
+
+    Streamlit itself keeps what widgets are bound to the address; the rest of the address would be lost.
+    """
+    address = {name: st.query_params.get_all(name) for name in _KEPT if name in st.query_params}
+    st.session_state[f"address of {page}"] = address
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
@@ -151,9 +152,14 @@ class Tab:
 
 
 @contextmanager
-def visit(browser: Browser, width_px: int = 1440, height_px: int = 900, **options: str) -> Iterator[Tab]:
-    """A tab of a new visitor, without cookies or cache; `options` go to the browser context."""
-    context = browser.new_context(viewport={"width": width_px, "height": height_px}, **options)
+def visit(
+    browser: Browser,
+    width_px: int = 1440,
+    height_px: int = 900,
+    color_scheme: Literal["light", "dark"] = "light",
+) -> Iterator[Tab]:
+    """A tab of a new visitor, without cookies or cache."""
+    context = browser.new_context(viewport={"width": width_px, "height": height_px}, color_scheme=color_scheme)
     context.set_default_timeout(WAIT_MS)
     expect.set_options(timeout=WAIT_MS)
     tab = Tab(context.new_page())

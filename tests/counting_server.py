@@ -13,5 +13,9 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 if __name__ == "__main__":
     log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    register_module_forward_pre_hook(lambda module, inputs: os.write(log, b".") and None)
+
+    def write_down(module: object, inputs: object) -> None:
+        os.write(log, b".")
+
+    register_module_forward_pre_hook(write_down)
     main(sys.argv[2:], prog_name="streamlit")

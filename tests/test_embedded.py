@@ -71,9 +71,7 @@ def test_the_detector_reproduces_the_published_objects(name: str, channels_last:
 def test_the_classifier_reproduces_its_published_answers(name: str, expected: dict[str, float]):
     how, image = CLASSIFIER.preprocessing, photo(name)
     scale = (how.resize_px or 0) / min(image.size)
-    resized = image.resize(
-        (round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC
-    )
+    resized = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
     left, top = (resized.width - how.size_px) // 2, (resized.height - how.size_px) // 2
     pixels = tensor_of(resized.crop((left, top, left + how.size_px, top + how.size_px)))
     batch = (pixels - torch.tensor(how.mean)[:, None, None]) / torch.tensor(how.std)[:, None, None]

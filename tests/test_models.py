@@ -238,7 +238,9 @@ def test_any_timm_classifier_by_its_name(name: str):
     config = resolve_model_data_config(plain)
     assert spec.preprocessing.size_px == spec.input_size_px == config["input_size"][1]
     assert (spec.preprocessing.mean, spec.preprocessing.std) == (config["mean"], config["std"])
-    assert spec.weights.url == f"https://huggingface.co/{plain.pretrained_cfg['hf_hub_id']}/resolve/main/model.safetensors"
+    assert (
+        spec.weights.url == f"https://huggingface.co/{plain.pretrained_cfg['hf_hub_id']}/resolve/main/model.safetensors"
+    )
     assert class_names(spec) == class_names(get_spec("resnet18"))
     assert get_spec(name) is spec
 
@@ -316,8 +318,7 @@ def test_finetuning_starts_from_everything_but_the_class_outputs(
     fresh_ones = [
         key
         for key, tensor in source.state_dict().items()
-        if tensor.is_floating_point()
-        and (started[key].shape != tensor.shape or not torch.equal(started[key], tensor))
+        if tensor.is_floating_point() and (started[key].shape != tensor.shape or not torch.equal(started[key], tensor))
     ]
     assert fresh_ones
     assert all(any(part in key for part in ("fc.", "classifier.", "classification_head")) for key in fresh_ones)

@@ -73,6 +73,51 @@ def test_a_letterboxed_picture_keeps_its_shape_and_is_padded_at_the_end() -> Non
     assert (pixels[32:] == 7).all()
 
 
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(640, 427), (427, 640), (2500, 1700), (1700, 2500), (40, 30), (700, 80), (90, 800)])
+@pytest.mark.parametrize("mode", ["squash", "shortest", "letterbox"])
+def test_every_resize_is_pillows(size: tuple[int, int], interpolation: str, mode: str) -> None:
+    how = Preprocessing(mode=mode, size_px=96, max_size_px=160, interpolation=interpolation)  # type: ignore[arg-type]
+    image, (width, height) = picture(*size), scaled_size(how, *size)
+    expected = image.resize((width, height), getattr(Image.Resampling, interpolation.upper()))
+    difference = np.abs(resized(image, how)[:height, :width].astype(int) - np.asarray(expected).astype(int))
+    assert difference.max() <= (2 if max(size) <= 8 * min(size) else 6)  # a long strip is shrunk in two steps
+    assert difference.mean() < 0.5
+
+
+def test_a_large_picture_is_the_same_in_one_thread_and_in_several() -> None:
+    image, how = picture(2500, 1700), Preprocessing(mode="squash", size_px=96)
+    threads, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            found.append(resized(image, how))
+    finally:
+        torch.set_num_threads(threads)
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_picture_in_several_blocks_of_memory_is_read_too() -> None:
+    how, block_bytes = Preprocessing(mode="squash", size_px=64), Image.core.get_block_size()
+    whole = picture(300, 200)
+    try:
+        Image.core.set_block_size(4096)
+        scattered = whole.copy()
+    finally:
+        Image.core.set_block_size(block_bytes)
+    with pytest.raises(ValueError, match="contiguous"):
+        scattered.__arrow_c_array__()  # else this test tests nothing
+    np.testing.assert_array_equal(resized(scattered, how), resized(whole, how))
+
+
+def test_the_picture_stays_as_it_was() -> None:
+    image = picture(120, 90)
+    before = image.tobytes()
+    batch = as_tensor(resized(image, CROP)[None], CROP, torch.device("cpu"))
+    batch.zero_()
+    assert image.tobytes() == before
+
+
 def test_tensors_are_normalised_and_channels_last() -> None:
     how = Preprocessing(mode="squash", size_px=2, mean=(0.5, 0.25, 0.0), std=(0.5, 0.5, 1.0))
     pixels = np.full((1, 2, 2, 3), 255, np.uint8)

@@ -114,6 +114,6 @@ def load_network(spec: ModelSpec, progress: Callable[[int, int | None], None] | 
         plain.load_state_dict(load_state_dict(Path(spec.weights.file_name)))
     except RuntimeError as error:
         raise WeightsError(
-            f"{spec.weights.file_name} does not fit {spec.title}: {str(error).splitlines()[0]}"
+            f"{spec.weights.file_name} does not fit {spec.title}: {str(error).splitlines()[-1].strip()}"
         ) from error
     return network

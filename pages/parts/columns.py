@@ -119,6 +119,8 @@ def _classification(said: Classification, name: str, ref: Ref, view: View) -> No
         st.image(_tinted(ref.digest, name, None, 0), width="stretch", alt=f"{ref.name}, without an activation map")
         st.info(plain(f"Cannot say: none of its classes means {', '.join(view.only)}."))
         return
+    # A filter alone asks for no other map, since making one is a pass through the network.
+    names = list(dict.fromkeys([engine.classify(ref.digest, name).top(1)[0].name, *names]))
     key = f"explain_{name}"
     slot = st.empty()
     asked = st.session_state.get(key)

@@ -64,6 +64,8 @@ def _upload() -> Chosen:
         accept_multiple_files=True,
         key="upload",
         help="Pictures stay in this server's memory and are never written to its disk.",
+        on_change=_touched,
+        args=("set",),
     )
     return _brought(
         "set",
@@ -73,7 +75,7 @@ def _upload() -> Chosen:
 
 
 def _camera() -> Chosen:
-    shot = st.camera_input("Take a photo", key="camera")
+    shot = st.camera_input("Take a photo", key="camera", on_change=_touched, args=("shot",))
     return _brought(
         "shot",
         [(shot.file_id, "camera.jpg", shot.getvalue)] if shot else [],
@@ -118,17 +120,24 @@ def _readable(files: Sequence[tuple[str, str, Callable[[], bytes | Path]]]) -> t
     return tuple(ref for key, _, _ in files if isinstance(ref := known[key], Ref))
 
 
+def _touched(parameter: str) -> None:
+    """Somebody put files into the widget or took them out; leaving the page does not call this."""
+    st.session_state[f"{parameter}_touched"] = True
+
+
 def _brought(parameter: str, files: Sequence[tuple[str, str, Callable[[], bytes | Path]]], invitation: str) -> Chosen:
     """The files in the widget, whose set goes into the address; after a reload the set that the address names."""
-    was_filled = f"{parameter}_was_filled"
+    kept = f"{parameter}_kept"
     if files:
-        st.session_state[was_filled] = True
         refs = _readable(files)
         if refs:
-            st.query_params[parameter] = engine.store().add_set(refs)
+            st.query_params[parameter] = st.session_state[kept] = engine.store().add_set(refs)
         return Chosen(refs)
-    if st.session_state.pop(was_filled, False):  # emptied by its user, not by a reload
+    if st.session_state.pop(f"{parameter}_touched", False):  # emptied by its user, not by a reload or another page
+        st.session_state.pop(kept, None)
         st.query_params.pop(parameter, None)
+    elif parameter not in st.query_params and kept in st.session_state:
+        st.query_params[parameter] = st.session_state[kept]
     asked = engine.store().get_set(st.query_params.get(parameter, ""))
     refs = tuple(ref for ref in asked if ref.digest in engine.store())
     if len(refs) < len(asked):

@@ -213,7 +213,7 @@ def report(measured: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], str]:
                 against_floor,
             ),
             "The floor is one Pillow decode and both bare forward passes (channels last, tuned allocator, inference "
-            "mode, tensors ready). It holds no resizing, no box decoding and no records. Its networks are as published; "
+            "mode, tensors ready). It holds no resizing, box decoding or records. Its networks are as published; "
             "ours runs lite0 with batch norm folded into the convolutions, and so does the folded floor.",
             shared.table(
                 ["JPEG", "decode", "preprocess", "network", "after", "other",

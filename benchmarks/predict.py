@@ -234,7 +234,7 @@ def report(measured: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], str]:
 def main() -> None:
     """Measures and writes the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=20, help="for each photo")
+    parser.add_argument("--seconds", type=float, default=15, help="for each photo")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     about = {**shared.context(), "device": args.device}

@@ -15,12 +15,12 @@ import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from skimage import data
 from torch import Tensor, nn
 from torchvision.transforms import functional as T
 
 from vision_core.errors import ModelError
 from vision_core.explain import activation_map, map_to_image, seen_region, target_layer
+from vision_core.samples import open_sample
 from vision_core.types import Preprocessing
 
 slow = pytest.mark.slow
@@ -191,7 +191,7 @@ def prepared(image: Image.Image) -> Tensor:
 
 
 def test_the_tiger_cat_is_found_on_the_cat(lite0: nn.Module) -> None:
-    photo = Image.fromarray(data.chelsea())
+    photo = open_sample("chelsea").pixels
     batch = prepared(photo)
     assert lite0(batch).argmax().item() == 282
     heat = map_to_image(activation_map(lite0, batch, 282), LITE0, photo.size)
@@ -202,8 +202,8 @@ def test_the_tiger_cat_is_found_on_the_cat(lite0: nn.Module) -> None:
 
 @pytest.mark.parametrize("cat_left", [True, False])
 def test_each_class_is_found_on_its_own_half(lite0: nn.Module, cat_left: bool) -> None:
-    cat = Image.fromarray(data.chelsea()).crop((80, 0, 380, 300))
-    cup = Image.fromarray(data.coffee()).resize((300, 200))
+    cat = open_sample("chelsea").pixels.crop((80, 0, 380, 300))
+    cup = open_sample("coffee").pixels.resize((300, 200))
     canvas = Image.new("RGB", (600, 600), (90, 110, 100))
     canvas.paste(cat, (0 if cat_left else 300, 150))
     canvas.paste(cup, (300 if cat_left else 0, 200))

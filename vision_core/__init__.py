@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vision_core.errors import ImageError, ModelError, SettingsError, VisionError, WeightsError
+    from vision_core.errors import DataError, ImageError, ModelError, SettingsError, VisionError, WeightsError
     from vision_core.images import ImageLimits, Picture, open_image
     from vision_core.models import get_spec, list_models
     from vision_core.predict import Classifier, ObjectDetector, detect_then_classify, load_classifier, load_detector
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vision_core.types import Classification, Detections, ModelSpec, PipelineResult, Timing
 
 _HOMES = {
-    "errors": ("ImageError", "ModelError", "SettingsError", "VisionError", "WeightsError"),
+    "errors": ("DataError", "ImageError", "ModelError", "SettingsError", "VisionError", "WeightsError"),
     "images": ("ImageLimits", "Picture", "open_image"),
     "models": ("get_spec", "list_models"),
     "predict": ("Classifier", "ObjectDetector", "detect_then_classify", "load_classifier", "load_detector"),
@@ -36,6 +36,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Classification",
     "Classifier",
+    "DataError",
     "Detections",
     "ImageError",
     "ImageLimits",

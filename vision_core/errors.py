@@ -23,6 +23,10 @@ class WeightsError(VisionError):
     """Pretrained weights that cannot be fetched, verified or loaded."""
 
 
+class DataError(VisionError):
+    """A data set, annotation file or archive that cannot be read as it is; names the file and the line or field."""
+
+
 class SettingsError(VisionError):
     """A configuration value, option or argument outside what is allowed."""
 

@@ -1,0 +1,387 @@
+"""One data set in memory: where each picture is, what it shows, and every box. Columns in Arrow, never pixels.
+
+    index = read_dataset("photos/")            # vision_core.data.formats
+    rows = index.find(Filter(class_name="dog", split="train"))
+    for record in index.page(rows, start=0, size=24):
+        record.path, record.labels, record.boxes_xyxy
+
+A million pictures with five million boxes take about 0.2 GB, and nothing at all until they are looked at when the
+index was opened from disk (`DatasetIndex.load` maps the files).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute, feather
+
+from vision_core.errors import DataError
+
+IMAGES = pa.schema(
+    [
+        ("path", pa.string()),  # below `root`, with forward slashes
+        ("width_px", pa.int32()),  # of the upright picture; 0: not measured yet
+        ("height_px", pa.int32()),
+        ("split", pa.dictionary(pa.int32(), pa.string())),  # "train", "val", "test", another name, or "" for none
+        ("labels", pa.list_(pa.int32())),  # class ids; null: nobody has labelled it, []: none of the classes
+        ("annotated", pa.bool_()),  # somebody has looked for objects, even if there were none
+    ]
+)
+BOXES = pa.schema(
+    [
+        ("image", pa.int32()),  # row in the table of pictures; boxes are in the order of pictures
+        ("class_id", pa.int32()),
+        ("x_min", pa.float32()),  # edges in pixels of the upright picture, counted from 0 at its border
+        ("y_min", pa.float32()),
+        ("x_max", pa.float32()),
+        ("y_max", pa.float32()),
+        ("crowd", pa.bool_()),  # one box around a group; never trained on, never counted as missed
+    ]
+)
+EDGES = ("x_min", "y_min", "x_max", "y_max")
+_FILES = ("images.arrow", "boxes.arrow", "index.json")
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One picture of a data set.
+
+    Attributes:
+        row: its place in the index.
+        path: the file, absolute.
+        width_px, height_px: of the upright picture; 0 when not measured yet.
+        labels: names of its image-level labels, or None when nobody has labelled it.
+        boxes_xyxy: `(N, 4)` float32 in pixels of the upright picture, or None when nobody has looked for objects.
+        class_ids: `(N,)` int32, `crowd`: `(N,)` bool, one a box.
+    """
+
+    row: int
+    path: Path
+    width_px: int
+    height_px: int
+    split: str
+    labels: tuple[str, ...] | None
+    boxes_xyxy: np.ndarray | None
+    class_ids: np.ndarray
+    crowd: np.ndarray
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which pictures to show; every condition that is set must hold.
+
+    Attributes:
+        class_name: has this image-level label, or a box of this class.
+        split: "" asks for pictures without one; None for any.
+        min_objects, max_objects: number of boxes, both included.
+        min_edge_px, max_edge_px: longest edge of the picture, both included; unmeasured pictures never match.
+        text: part of the path, upper and lower case alike.
+        rows: only these (a finding's pictures).
+    """
+
+    class_name: str | None = None
+    split: str | None = None
+    min_objects: int | None = None
+    max_objects: int | None = None
+    min_edge_px: int | None = None
+    max_edge_px: int | None = None
+    text: str = ""
+    rows: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetIndex:
+    """A data set without its pixels.
+
+    Attributes:
+        root: the folder below which every picture lies.
+        format: how it was written: "folder", "coco", "yolo", "voc", "csv" or "shelf".
+        class_names: a class id is an index into these.
+        images, boxes: tables of the schemas `IMAGES` and `BOXES`.
+        notes: plain sentences on what was read otherwise than it was written, or left out.
+    """
+
+    root: Path
+    format: str
+    class_names: tuple[str, ...]
+    images: pa.Table
+    boxes: pa.Table
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return self.images.num_rows
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits in the usual order; "" stands for pictures without one."""
+        names = set(compute.unique(self.images["split"]).to_pylist())
+        usual = [name for name in ("train", "val", "test") if name in names]
+        return (*usual, *sorted(names - set(usual)))
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether any picture has image-level labels."""
+        return self.images["labels"].null_count < len(self)
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether anybody has looked for objects in any picture."""
+        return bool(compute.any(self.images["annotated"]).as_py())
+
+    @cached_property
+    def box_starts(self) -> np.ndarray:
+        """`(len + 1,)` int64: the boxes of row `i` are `box_starts[i]` up to `box_starts[i + 1]`."""
+        return np.searchsorted(self.box_column("image"), np.arange(len(self) + 1))
+
+    @property
+    def objects_per_image(self) -> np.ndarray:
+        """`(len,)` int64: number of boxes of each picture."""
+        return np.diff(self.box_starts)
+
+    def box_column(self, name: str) -> np.ndarray:
+        """One column of the table of boxes as a NumPy array."""
+        return self.boxes[name].to_numpy()
+
+    def image_column(self, name: str) -> np.ndarray:
+        """One column of the table of pictures as a NumPy array (strings as objects; not for `labels`)."""
+        return self.images[name].to_numpy()
+
+    @property
+    def boxes_xyxy(self) -> np.ndarray:
+        """Every box, `(N, 4)` float32."""
+        return np.stack([self.box_column(edge) for edge in EDGES], axis=1)
+
+    def label_pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Every image-level label: rows of the pictures and class ids, both `(M,)`."""
+        column = self.images["labels"].combine_chunks()
+        rows = compute.list_parent_indices(column).to_numpy()
+        return rows, compute.list_flatten(column).to_numpy()
+
+    def path(self, row: int) -> Path:
+        """The picture's file."""
+        return self.root / self.images["path"][row].as_py()
+
+    def record(self, row: int) -> ImageRecord:
+        """Everything known about one picture."""
+        values = self.images.slice(row, 1).to_pylist()[0]
+        mine = self.boxes.slice(int(self.box_starts[row]), int(self.box_starts[row + 1] - self.box_starts[row]))
+        boxes = np.stack([mine[edge].to_numpy() for edge in EDGES], axis=1).astype(np.float32)
+        labels = values["labels"]
+        return ImageRecord(
+            row=row,
+            path=self.root / values["path"],
+            width_px=values["width_px"],
+            height_px=values["height_px"],
+            split=values["split"],
+            labels=None if labels is None else tuple(self.class_names[i] for i in labels),
+            boxes_xyxy=boxes if values["annotated"] else None,
+            class_ids=mine["class_id"].to_numpy(),
+            crowd=mine["crowd"].to_numpy(zero_copy_only=False),
+        )
+
+    def page(self, rows: Sequence[int] | np.ndarray, start: int, size: int) -> list[ImageRecord]:
+        """The records of `rows[start : start + size]`."""
+        return [self.record(int(row)) for row in rows[start : start + size]]
+
+    def __iter__(self) -> Iterator[ImageRecord]:
+        return (self.record(row) for row in range(len(self)))
+
+    def find(self, wanted: Filter) -> np.ndarray:
+        """Rows `(K,)` int64 of the pictures that the filter lets through, in order.
+
+        Raises:
+            DataError: the data set has no such class or split.
+        """
+        keep = np.ones(len(self), bool)
+        if wanted.class_name is not None:
+            keep &= self._shows(wanted.class_name)
+        if wanted.split is not None:
+            if wanted.split not in self.splits:
+                raise DataError(f"There is no split {wanted.split!r}; there are {', '.join(map(repr, self.splits))}.")
+            keep &= compute.equal(self.images["split"].cast(pa.string()), wanted.split).to_numpy()
+        counts = self.objects_per_image
+        longest = np.maximum(self.image_column("width_px"), self.image_column("height_px"))
+        for values, low, high in (
+            (counts, wanted.min_objects, wanted.max_objects),
+            (longest, wanted.min_edge_px, wanted.max_edge_px),
+        ):
+            if low is not None:
+                keep &= values >= low
+            if high is not None:
+                keep &= values <= high
+        if wanted.min_edge_px is not None or wanted.max_edge_px is not None:
+            keep &= longest > 0
+        if wanted.text:
+            found = compute.match_substring(self.images["path"], wanted.text, ignore_case=True)
+            keep &= found.to_numpy()
+        if wanted.rows is not None:
+            listed = np.zeros(len(self), bool)
+            listed[list(wanted.rows)] = True
+            keep &= listed
+        return np.flatnonzero(keep)
+
+    def _shows(self, class_name: str) -> np.ndarray:
+        """`(len,)` bool: which pictures have that label or a box of that class."""
+        if class_name not in self.class_names:
+            raise DataError(f"There is no class {class_name!r} in this data set.")
+        class_id = self.class_names.index(class_name)
+        shows = np.zeros(len(self), bool)
+        shows[self.box_column("image")[self.box_column("class_id") == class_id]] = True
+        rows, ids = self.label_pairs()
+        shows[rows[ids == class_id]] = True
+        return shows
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> DatasetIndex:
+        """Only these pictures, in this order, each at most once; classes stay as they are."""
+        rows = np.asarray(rows, np.int64)
+        new_row = np.full(len(self), -1, np.int64)
+        new_row[rows] = np.arange(len(rows))
+        places = new_row[self.box_column("image")]
+        kept = np.flatnonzero(places >= 0)
+        order = kept[np.argsort(places[kept], kind="stable")]
+        boxes = self.boxes.take(pa.array(order)).set_column(
+            0, BOXES.field("image"), pa.array(places[order], pa.int32())
+        )
+        return replace(self, images=self.images.take(pa.array(rows)), boxes=boxes)
+
+    def with_splits(self, splits: Sequence[str]) -> DatasetIndex:
+        """The same pictures with these splits, one a picture."""
+        column = pa.array(list(splits), pa.string()).dictionary_encode()
+        field = IMAGES.field("split")
+        return replace(
+            self, images=self.images.set_column(IMAGES.get_field_index("split"), field, column.cast(field.type))
+        )
+
+    def save(self, folder: Path) -> None:
+        """Writes three files into `folder` (made where absent), each aside and renamed, `index.json` last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in zip(_FILES, (self.images, self.boxes), strict=False):
+            feather.write_feather(table, str(folder / f"{name}.part"), compression="uncompressed")
+            os.replace(folder / f"{name}.part", folder / name)
+        about = {"root": str(self.root), "format": self.format, "class_names": self.class_names, "notes": self.notes}
+        part = folder / "index.json.part"
+        part.write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
+        os.replace(part, folder / "index.json")
+
+    @classmethod
+    def load(cls, folder: Path, root: Path | None = None) -> DatasetIndex:
+        """An index that `save` wrote, mapped from disk; `root`: where the pictures are now, if they were moved.
+
+        Raises:
+            DataError: the folder holds no complete index.
+        """
+        try:
+            about = json.loads((folder / "index.json").read_text("utf-8"))
+            images = feather.read_table(str(folder / "images.arrow"), memory_map=True)
+            boxes = feather.read_table(str(folder / "boxes.arrow"), memory_map=True)
+            if images.schema != IMAGES or boxes.schema != BOXES:
+                raise ValueError("its tables have other columns")
+            names, notes = tuple(about["class_names"]), tuple(about["notes"])
+            return cls(root or Path(about["root"]), about["format"], names, images, boxes, notes)
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            raise DataError(
+                f"'{folder}' holds no index that can be read ({error}): import the data set again."
+            ) from error
+
+
+class IndexBuilder:
+    """Collects pictures one by one, in plain arrays, and makes the index of them."""
+
+    def __init__(self, class_names: Iterable[str] = ()) -> None:
+        self._ids: dict[str, int] = {}
+        for name in class_names:
+            self.class_id(name)
+        self._paths: list[str] = []
+        self._sizes = (array("i"), array("i"))
+        self._splits: list[str] = []
+        self._labels: list[list[int] | None] = []
+        self._annotated: list[bool] = []
+        self._boxes = (array("i"), array("i"), *(array("f") for _ in EDGES), array("b"))
+
+    def class_id(self, name: str) -> int:
+        """The id of a class, new ones at the end."""
+        return self._ids.setdefault(name, len(self._ids))
+
+    def add_image(
+        self,
+        path: str,
+        size_px: tuple[int, int] = (0, 0),
+        split: str = "",
+        labels: Sequence[int] | None = None,
+        boxes: Sequence[tuple[int, float, float, float, float, bool]] | None = None,
+    ) -> int:
+        """Adds a picture and returns its row.
+
+        Args:
+            path: below the root, with forward slashes.
+            labels: class ids, or None when nobody has labelled it.
+            boxes: class id, four edges and whether it is a crowd; None when nobody has looked for objects.
+        """
+        row = len(self._paths)
+        self._paths.append(path)
+        for column, value in zip(self._sizes, size_px, strict=True):
+            column.append(value)
+        self._splits.append(split)
+        self._labels.append(None if labels is None else list(labels))
+        self._annotated.append(boxes is not None)
+        for box in boxes or ():
+            for column, value in zip(self._boxes, (row, *box), strict=True):
+                column.append(value)
+        return row
+
+    def finish(self, root: Path, format: str, notes: Sequence[str] = ()) -> DatasetIndex:
+        """The index of everything that was added."""
+        split = IMAGES.field("split").type
+        images = pa.table(
+            [
+                pa.array(self._paths, pa.string()),
+                *(pa.array(np.asarray(column, np.int32)) for column in self._sizes),
+                pa.array(self._splits, pa.string()).dictionary_encode().cast(split),
+                pa.array(self._labels, IMAGES.field("labels").type),
+                pa.array(self._annotated, pa.bool_()),
+            ],
+            schema=IMAGES,
+        )
+        columns = [np.asarray(column) for column in self._boxes]
+        boxes = pa.table(
+            [pa.array(c, f.type) for c, f in zip(columns[:-1], BOXES, strict=False)]
+            + [pa.array(columns[-1].astype(bool))],
+            schema=BOXES,
+        )
+        return DatasetIndex(root, format, tuple(self._ids), images, boxes, tuple(notes))
+
+
+def differences(a: DatasetIndex, b: DatasetIndex, tolerance_px: float = 0.01) -> list[str]:
+    """In what two indexes of the same pictures differ, in plain sentences; empty when they say the same.
+
+    Pictures are matched by path, classes by name, boxes in their order; roots, formats and notes may differ.
+    """
+    found: list[str] = []
+    first, second = ({record.path.relative_to(i.root).as_posix(): record for record in i} for i in (a, b))
+    found += [f"only the first has {path}" for path in sorted(first.keys() - second.keys())]
+    found += [f"only the second has {path}" for path in sorted(second.keys() - first.keys())]
+    for path in sorted(first.keys() & second.keys()):
+        x, y = first[path], second[path]
+        for what in ("width_px", "height_px", "split", "labels"):
+            left, right = getattr(x, what), getattr(y, what)
+            if what == "labels" and left is not None and right is not None:
+                left, right = sorted(left), sorted(right)
+            if left != right:
+                found.append(f"{path}: {what} {left!r} and {right!r}")
+        if (x.boxes_xyxy is None) != (y.boxes_xyxy is None):
+            found.append(f"{path}: only one was searched for objects")
+        elif x.boxes_xyxy is not None and y.boxes_xyxy is not None:
+            names = [[i.class_names[c] for c in r.class_ids] for i, r in ((a, x), (b, y))]
+            if names[0] != names[1] or x.crowd.tolist() != y.crowd.tolist():
+                found.append(f"{path}: objects {names[0]} and {names[1]}")
+            elif not np.allclose(x.boxes_xyxy, y.boxes_xyxy, rtol=0, atol=tolerance_px):
+                found.append(f"{path}: boxes {x.boxes_xyxy.tolist()} and {y.boxes_xyxy.tolist()}")
+    return found

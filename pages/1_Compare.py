@@ -18,7 +18,6 @@ def compare(refs: tuple[Ref, ...], contenders: list[Contender]) -> None:
     with told():
         view = controls.view(engine.class_names((c.classifier, c.detector) for c in contenders))
         ref = gallery.pick(refs, contenders, view)
-        remember("Compare")
         picture = engine.store().picture(ref.digest)
         size = f"{picture.width_px} × {picture.height_px} px"
         st.caption(" · ".join([plain(ref.name), size, *map(plain, ref.notes)]))
@@ -29,23 +28,26 @@ def compare(refs: tuple[Ref, ...], contenders: list[Contender]) -> None:
             with place, told():
                 with st.spinner("Looking …"):
                     result = columns.result(contender, ref, view)
-                columns.draw(result, ref, view)
+                columns.draw(result, ref, view, columns.SHOWN_PX[len(contenders) - 1])
                 shown.append(result)
                 strips.append(st.empty())
-        if not shown:
-            return
-        answers.panel([columns.result(column.contender, ref, replace(view, only=())) for column in shown], view.score)
-        downloads.panel(shown, ref, refs, view)
-        costs.panel(shown, strips, ref, view)
+        if shown:
+            unfiltered = [columns.result(column.contender, ref, replace(view, only=())) for column in shown]
+            answers.panel(unfiltered, view.score, ref.digest)
+        remember("Compare")  # after everything that writes to the address
+        if shown:
+            downloads.panel(shown, ref, refs, view)
+            costs.panel(shown, strips, ref, view)
 
 
-with frame("Compare", "One picture, two tasks: **what** is in it, and **what and where**."):
+with frame("Compare: what, or what and where?"):
     with st.container(key="setup"):
         left, right = st.columns(2, gap="large")
+        below = st.container()
     chosen: tuple[Ref, ...] = ()
     with left, told():
         chosen = sources.choose().refs
     with right:
-        contenders = controls.contenders()
+        contenders = controls.contenders(below)
     if chosen and contenders:
         compare(chosen, contenders)

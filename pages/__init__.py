@@ -23,20 +23,43 @@ _STYLE = """<style>
 .st-key-setup [data-testid="stHorizontalBlock"], .st-key-sliders [data-testid="stHorizontalBlock"],
 .st-key-contenders > div > [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
 .st-key-setup [data-testid="stColumn"] { flex: 1 1 190px; min-width: min(190px, 100%); }
+.st-key-setup > div > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {
+  flex: 1 1 310px; min-width: min(310px, 100%);
+}
 .st-key-sliders [data-testid="stColumn"] { flex: 1 1 150px; min-width: 150px; }
 .st-key-contenders > div > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"] {
   flex: 1 1 190px; min-width: min(190px, 100%);
 }
-.st-key-answers table, [class*="st-key-costs_"] table { width: 100%; table-layout: fixed; }
+.st-key-contenders > div > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"]:only-child { max-width: 760px; }
+.st-key-answers table, [class*="st-key-costs_"] table { width: 100%; table-layout: fixed; border-collapse: collapse; }
 .st-key-answers td, .st-key-answers th, [class*="st-key-costs_"] td { overflow-wrap: anywhere; vertical-align: top; }
+.st-key-answers td, .st-key-answers th {
+  padding: 0.5rem 0.75rem; border-bottom: 1px solid rgba(128, 128, 128, 0.3); text-align: left;
+}
+.st-key-answers .cannot-say { opacity: 0.7; }
+.st-key-answers .yes .mark { color: #009e73; }
+.st-key-answers .no .mark { color: #d55e00; }
 [class*="st-key-costs_"] thead { display: none; }
 [class*="st-key-costs_"] td { padding: 0.2rem 0.4rem; font-size: 0.85rem; }
 [class*="st-key-costs_"] td:first-child { width: 32%; }
-.block-container { padding: 3.5rem 2.5rem 4rem; }
-@media (max-width: 900px) { .block-container { padding-left: 1rem; padding-right: 1rem; } }
+.block-container { padding: 1.1rem 2.5rem 4rem; }
+.block-container h1 { font-size: 1.9rem; padding: 0 3rem 0.7rem 0; }
+[data-testid="stHeader"] { background: transparent; pointer-events: none; }
+[data-testid="stHeader"] button { pointer-events: auto; }
+@media (max-width: 900px) {
+  .block-container { padding: 3rem 1rem 4rem; }
+  .st-key-setup > div > [data-testid="stHorizontalBlock"] { gap: 1rem; }
+}
+@media (max-width: 640px) {
+  .st-key-answers thead { display: none; }
+  .st-key-answers tr, .st-key-answers td, .st-key-answers tr > th { display: block; border: 0; padding: 0.15rem 0; }
+  .st-key-answers tr { padding: 0.5rem 0; border-bottom: 1px solid rgba(128, 128, 128, 0.3); }
+  .st-key-answers td::before { content: attr(data-who) ": "; opacity: 0.7; font-size: 0.85rem; }
+}
 </style>"""
 SIDEBAR_PX = 220
-_KEPT = ("set", "shot", "picture", "classifier", "classifiers", "detector", "detectors")
+_KEPT = ("set", "shot", "picture", "classifier", "classifiers", "detector", "detectors", "thing")
+_KEPT_FIRST = "explained."  # a class for each classifier
 
 
 @contextmanager
@@ -62,7 +85,8 @@ def remember(page: str) -> None:
 
     Streamlit itself keeps what widgets are bound to the address; the rest of the address would be lost.
     """
-    address = {name: st.query_params.get_all(name) for name in _KEPT if name in st.query_params}
+    kept = [name for name in st.query_params if name in _KEPT or name.startswith(_KEPT_FIRST)]
+    address = {name: st.query_params.get_all(name) for name in kept}
     st.session_state[f"address of {page}"] = address
 
 

@@ -47,6 +47,18 @@ def test_box_lies_where_the_detection_says_at_any_preview_size(factor: float) ->
     assert not inside.any(), "the object itself must stay visible"
 
 
+@pytest.mark.parametrize("shown_px", [370, 760])
+def test_a_label_is_as_high_on_screen_whatever_the_picture_s_own_size(shown_px: int) -> None:
+    heights = []
+    for width in (400, 1600):
+        image = Image.new("RGB", (width, width * 3 // 4), (90, 90, 90))
+        options = [DrawOptions(labels=labels, shown_width_px=shown_px) for labels in (True, False)]
+        with_label, without = (drawing.draw_detections(image, detections([100, 150, 300, 250]), o) for o in options)
+        _, top, _, bottom = extent(changed(with_label, without))
+        heights.append((bottom - top) * shown_px / width)
+    assert 13 <= min(heights) <= max(heights) <= 22, "a line of small print on screen"
+
+
 @pytest.mark.parametrize(
     "ground", [(0, 0, 0), (255, 255, 255), *[tuple(bytes.fromhex(c[1:])) for c in drawing.PALETTE]]
 )

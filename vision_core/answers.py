@@ -7,7 +7,7 @@ contender has no means or no word for an answer it says so: `Answer.verdict == "
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,6 +54,15 @@ def ask_all(said: Sequence[Said], thing: str, score: float) -> list[QuestionRow]
     ]
 
 
+def listed(counts: Mapping[str, int]) -> str:
+    """Counts as people write them.
+
+    >>> listed({"cat": 2, "cup": 1})
+    '2 × cat, cup'
+    """
+    return ", ".join(name if count == 1 else f"{count} × {name}" for name, count in counts.items())
+
+
 def _article(thing: str) -> str:
     return "an" if thing[:1].lower() in tuple("aeiou") else "a"
 
@@ -63,11 +72,9 @@ def _what(said: Said) -> Answer:
         best = said.top(1)[0]
         return Answer("says", f"{best.name}, {best.score:.0%}")
     if isinstance(said, Detections):
-        listed = ", ".join(f"{count} {name}" for name, count in said.counts().items())
-        return Answer("says", listed or "no object above the threshold")
+        return Answer("says", listed(said.counts()) or "no object above the threshold")
     names = Counter(labels.top(1)[0].name for labels in said.labels)
-    listed = ", ".join(f"{count} {name}" for name, count in names.most_common())
-    return Answer("says", listed or "no object above the threshold")
+    return Answer("says", listed(dict(names.most_common())) or "no object above the threshold")
 
 
 def _matching(said: Detections | PipelineResult, thing: str, score: float) -> list[tuple[int, float]] | None:

@@ -29,6 +29,8 @@ _DARK, _LIGHT = "#000000", "#FFFFFF"
 _TEXT_SHARE = 0.03  # text height by the picture's edge: about 11 px when the picture is shown 380 px wide
 _LINE_SHARE = 0.003
 _SMALLEST_TEXT_PX = 10
+_SCREEN_TEXT_PX = 13  # as high as a page's small print
+_SCREEN_LINE_PX = 2.5
 _PLATES_SHARE = 0.25  # label plates may cover this much of a picture before their text shrinks
 
 # matplotlib's perceptually uniform "inferno" at 33 evenly spaced places, read between them.
@@ -48,11 +50,14 @@ class DrawOptions:
         scores: add the score in percent to the class name.
         captions: one text a box, in the order of the boxes, instead of class name and score; the colour stays the
             class's own.
+        shown_width_px: how wide the picture will stand on the screen; text is then as high there as the page's own.
+            None: a share of the picture, whatever its size.
     """
 
     labels: bool = True
     scores: bool = True
     captions: tuple[str, ...] | None = None
+    shown_width_px: int | None = None
 
 
 _PLAIN = DrawOptions()
@@ -77,11 +82,13 @@ def draw_detections(image: Image.Image, detections: Detections, options: DrawOpt
     boxes = _pixel_boxes(detections, canvas.size)
     colours = [colour_of(name) for name in detections.names]
     draw = ImageDraw.Draw(canvas)
-    line_px = max(1, round(math.sqrt(canvas.width * canvas.height) * _LINE_SHARE))
+    line_px = _wanted_px(canvas.size, options.shown_width_px, _LINE_SHARE, _SCREEN_LINE_PX)
     for index, box in reversed(boxes):
         _draw_box(draw, box, colours[index], line_px)
     if options.labels:
-        _draw_plates(draw, [(box, texts[index], colours[index]) for index, box in boxes], canvas.size)
+        plates = [(box, texts[index], colours[index]) for index, box in boxes]
+        text_px = _wanted_px(canvas.size, options.shown_width_px, _TEXT_SHARE, _SCREEN_TEXT_PX)
+        _draw_plates(draw, plates, canvas.size, text_px)
     return canvas
 
 
@@ -202,9 +209,9 @@ def _draw_box(draw: ImageDraw.ImageDraw, box: Rectangle, colour: str, line_px: i
 Plate = tuple[Rectangle, tuple[str, str], str]  # the box, its text in two parts, its colour
 
 
-def _draw_plates(draw: ImageDraw.ImageDraw, wanted: list[Plate], size_px: tuple[int, int]) -> None:
+def _draw_plates(draw: ImageDraw.ImageDraw, wanted: list[Plate], size_px: tuple[int, int], text_px: float) -> None:
     """Label plates of all boxes, best first, where each covers the fewest plates before it."""
-    text_px = _text_height(wanted, size_px)
+    text_px = _text_height(wanted, size_px, text_px)
     if size_px[0] < 4 * text_px or size_px[1] < 3 * text_px:
         return  # a picture of a few pixels: its boxes are all that fits
     pad_px = max(2, text_px // 5)
@@ -220,10 +227,16 @@ def _draw_plates(draw: ImageDraw.ImageDraw, wanted: list[Plate], size_px: tuple[
         draw.text((plate[0] + pad_px, plate[1] + pad_px // 2), text, fill=text_colour_on(colour), font=font)
 
 
-def _text_height(wanted: list[Plate], size_px: tuple[int, int]) -> int:
-    """Text height in pixels: a share of the picture's edge, less where many plates would hide the picture."""
+def _wanted_px(size_px: tuple[int, int], shown_width_px: int | None, share: float, screen_px: float) -> int:
+    """A height or width in pixels of the picture: a share of its edge, or `screen_px` of where it is shown."""
+    if shown_width_px is None:
+        return max(1, round(math.sqrt(size_px[0] * size_px[1]) * share))
+    return max(1, round(screen_px * size_px[0] / shown_width_px))
+
+
+def _text_height(wanted: list[Plate], size_px: tuple[int, int], text_px: float) -> int:
+    """`text_px`, or less where many plates would hide the picture."""
     area = size_px[0] * size_px[1]
-    text_px = math.sqrt(area) * _TEXT_SHARE
     plates_area = sum((0.6 * len(text + suffix) + 0.5) * 1.4 for _, (text, suffix), _ in wanted) * text_px**2
     if plates_area > _PLATES_SHARE * area:
         text_px *= math.sqrt(_PLATES_SHARE * area / plates_area)

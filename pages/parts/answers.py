@@ -2,46 +2,45 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import streamlit as st
 
 from pages import plain
-from pages.parts.columns import Shown
-from vision_core.answers import Answer, ask_all
+from pages.parts.address import choose
+from pages.parts.columns import Shown, headings
+from vision_core.answers import QuestionRow, ask_all
 from vision_core.vocabulary import covers
 
-ICONS = {"yes": ":green[:material/check_circle:]", "no": ":red[:material/cancel:]", "says": ":blue[:material/chat:]"}
-CANNOT = ":gray[:material/block:]"
+MARKS = {"yes": "✓", "no": "✗", "says": "", "cannot say": "–"}
 
 
-def panel(columns: list[Shown], score: float) -> None:
+def panel(columns: list[Shown], score: float, digest: str) -> None:
     """Draws the panel for one picture; the thing that is asked about is the user's choice."""
     st.subheader("Who can answer what?", anchor=False)
     things = _things(columns)
-    thing = st.selectbox(
-        "Ask about",
-        things,
-        key="thing",
-        format_func=plain,
-        help="Any class that one of the models knows. First come the things they see in this picture.",
-    )
-    if thing is None:
-        return
+    help = "Any class that one of the models knows. First come the things they see in this picture."
+    thing = choose("Ask about", things, "thing", f"thing_{digest}", help)
     rows = ask_all([column.said for column in columns], thing, score)
-    one_each = len({column.contender.kind for column in columns}) == len(columns)
-    heads = [column.contender.kind if one_each else plain(column.contender.title) for column in columns]
-    lines = ["| Question | " + " | ".join(heads) + " |", "|" + " --- |" * (len(heads) + 1)]
-    for row in rows:
-        lines.append(f"| **{plain(row.question)}** | " + " | ".join(_cell(answer) for answer in row.answers) + " |")
+    heads = headings([column.contender for column in columns])
     with st.container(key="answers"):
-        st.markdown("\n".join(lines))
+        st.html(_table(rows, heads))
         for row in rows:
             if row.disagreement:
                 st.warning(plain(row.disagreement), icon=":material/call_split:")
 
 
-def _cell(answer: Answer) -> str:
-    text = plain(answer.text)
-    return f"{CANNOT} :gray[{text}]" if answer.verdict == "cannot say" else f"{ICONS[answer.verdict]} {text}"
+def _table(rows: list[QuestionRow], heads: list[str]) -> str:
+    """The panel as HTML, every text in it escaped; on a phone each cell carries its column's name (see the frame)."""
+    lines = ["<table><thead><tr><th>Question</th>", *(f"<th>{escape(head)}</th>" for head in heads), "</tr></thead>"]
+    for row in rows:
+        lines.append(f"<tr><th scope='row'>{escape(row.question)}</th>")
+        for head, answer in zip(heads, row.answers, strict=True):
+            kind = answer.verdict.replace(" ", "-")
+            mark = f"<span class='mark'>{MARKS[answer.verdict]}</span> " if MARKS[answer.verdict] else ""
+            lines.append(f"<td class='{kind}' data-who='{escape(head)}'>{mark}{escape(answer.text)}</td>")
+        lines.append("</tr>")
+    return "".join([*lines, "</table>"])
 
 
 def _things(columns: list[Shown]) -> list[str]:

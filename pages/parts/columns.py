@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,10 @@ import streamlit as st
 
 from pages import plain
 from pages.parts import engine
+from pages.parts.address import choose
 from pages.parts.controls import Contender, View, model_badge, spec_of
 from pages.parts.engine import Ref
+from vision_core.answers import listed
 from vision_core.charts import label_bars
 from vision_core.drawing import DrawOptions, draw_detections, encode_jpeg, overlay_heatmap
 from vision_core.predict import crop_boxes
@@ -20,14 +23,22 @@ from vision_core.types import Classification, Detections, PipelineResult, Timing
 from vision_core.vocabulary import restrict
 
 if TYPE_CHECKING:
+    from PIL import Image
     from plotly.graph_objects import Figure
 
-PREVIEW_PX = 1024
+SHOWN_PX = (760, 560, 370)  # how wide a picture stands on a desktop beside no, one and two others
+_SHARP = 2  # picture pixels drawn for one such pixel: screens have up to that many
 ICONS = {
     "Classification": ":material/label:",
     "Detection": ":material/select_all:",
     "Detect, then classify": ":material/account_tree:",
 }
+
+
+def headings(contenders: Sequence[Contender]) -> list[str]:
+    """What to call each column: by its kind, or by its models where several are of one kind."""
+    kinds = [contender.kind for contender in contenders]
+    return kinds if len(set(kinds)) == len(kinds) else [contender.title for contender in contenders]
 
 
 @dataclass(frozen=True)
@@ -52,12 +63,13 @@ class Shown:
         return self.pipeline.detections if self.pipeline else self.detections
 
 
-def draw_options(shown: Shown) -> DrawOptions:
+def draw_options(shown: Shown, shown_width_px: int | None = None) -> DrawOptions:
     """What is written beside the boxes: the detector's class and score, or each object's own best label."""
     if not shown.pipeline:
-        return DrawOptions()
+        return DrawOptions(shown_width_px=shown_width_px)
     best = [labels.top(1)[0] for labels in shown.pipeline.labels]
-    return DrawOptions(captions=tuple(f"{label.name} {label.score:.0%}" for label in best))
+    captions = tuple(f"{label.name} {label.score:.0%}" for label in best)
+    return DrawOptions(captions=captions, shown_width_px=shown_width_px)
 
 
 def result(contender: Contender, ref: Ref, view: View) -> Shown:
@@ -82,18 +94,18 @@ def result(contender: Contender, ref: Ref, view: View) -> Shown:
     return Shown(contender, pipeline=both)
 
 
-def draw(shown: Shown, ref: Ref, view: View) -> None:
-    """Heading, picture and answers of one column."""
+def draw(shown: Shown, ref: Ref, view: View, width_px: int) -> None:
+    """Heading, picture and answers of one column that is about `width_px` wide."""
     contender = shown.contender
     st.markdown(f"#### {ICONS[contender.kind]} {contender.kind}")
     _cards([name for name in (contender.detector, contender.classifier) if name])
     if shown.classification is not None:
-        _classification(shown.classification, str(contender.classifier), ref, view)
+        _classification(shown.classification, str(contender.classifier), ref, view, width_px)
     elif shown.pipeline:
-        _boxes(shown, ref)
+        _boxes(shown, ref, width_px)
         _pipeline(shown.pipeline, view)
     elif shown.detections is not None:
-        _boxes(shown, ref)
+        _boxes(shown, ref, width_px)
         _detections(shown.detections)
 
 
@@ -113,29 +125,31 @@ def _cards(names: list[str]) -> None:
             )
 
 
-def _classification(said: Classification, name: str, ref: Ref, view: View) -> None:
+def _preview(digest: str, width_px: int) -> Image.Image:
+    """The picture as small as it can be shown sharply."""
+    return engine.store().picture(digest).preview(min(_SHARP * width_px, 1024))
+
+
+def _classification(said: Classification, name: str, ref: Ref, view: View, width_px: int) -> None:
     names = [label.name for label in said.top(view.top_k)]
     if not names:
-        st.image(_tinted(ref.digest, name, None, 0), width="stretch", alt=f"{ref.name}, without an activation map")
+        st.image(
+            _tinted(ref.digest, name, width_px, None, 0), width="stretch", alt=f"{ref.name}, without an activation map"
+        )
         st.info(plain(f"Cannot say: none of its classes means {', '.join(view.only)}."))
         return
     # A filter alone asks for no other map, since making one is a pass through the network.
     names = list(dict.fromkeys([engine.classify(ref.digest, name).top(1)[0].name, *names]))
-    key = f"explain_{name}"
     slot = st.empty()
-    asked = st.session_state.get(key)
-    explained = asked if asked in names else names[0]
+    help = (
+        "Bright parts of the picture speak for this class (a class activation map). Parts without any tint were not "
+        "seen: most classifiers look at the centre square only."
+    )
+    explained = choose("Where it looked for", names, f"explained.{name}", f"explained_{name}_{ref.digest}", help)
     slot.image(
-        _tinted(ref.digest, name, explained, view.opacity),
+        _tinted(ref.digest, name, width_px, explained, view.opacity),
         width="stretch",
         alt=f"{ref.name}; tinted where the classifier looked for {explained}",
-    )
-    st.selectbox(
-        "Where it looked for",
-        names,
-        index=names.index(explained),
-        key=key,
-        help="Bright parts of the picture speak for this class (a class activation map).",
     )
     st.plotly_chart(
         _bars(ref.digest, name, view.only, view.top_k, said),
@@ -148,9 +162,9 @@ def _classification(said: Classification, name: str, ref: Ref, view: View) -> No
 
 
 @st.cache_resource(show_spinner=False, max_entries=100)
-def _tinted(digest: str, name: str, explained: str | None, opacity: float) -> bytes:
+def _tinted(digest: str, name: str, width_px: int, explained: str | None, opacity: float) -> bytes:
     """The preview as a JPEG, tinted where the classifier looked for a class."""
-    preview = engine.store().picture(digest).preview(PREVIEW_PX)
+    preview = _preview(digest, width_px)
     if explained is not None and opacity > 0:
         preview = overlay_heatmap(preview, engine.heat(digest, name, explained), opacity)
     return encode_jpeg(preview)
@@ -178,23 +192,23 @@ def _pipeline(both: PipelineResult, view: View) -> None:
         return
     st.caption(plain(_counted(found)) + ", each named by the classifier")
     table = _table(found)
-    table.insert(1, "named", [label.name for label in best])
-    table.insert(2, "sure", [label.score for label in best])
+    table.insert(0, "named", [label.name for label in best])
+    table.insert(1, "sure", [100 * label.score for label in best])
     table["all labels"] = [
         ", ".join(f"{label.name} {label.score:.0%}" for label in labels.top(view.top_k)) for labels in both.labels
     ]
-    st.dataframe(table, hide_index=True, width="stretch", column_config=_COLUMNS, alt="Objects found and their labels")
+    columns = _COLUMNS | {"score": _NARROW_SCORE}
+    st.dataframe(table, hide_index=True, width="stretch", column_config=columns, alt="Objects found and their labels")
 
 
-def _boxes(shown: Shown, ref: Ref) -> None:
+def _boxes(shown: Shown, ref: Ref, width_px: int) -> None:
     if shown.boxes is not None:
-        preview = engine.store().picture(ref.digest).preview(PREVIEW_PX)
-        drawn = draw_detections(preview, shown.boxes, draw_options(shown))
+        drawn = draw_detections(_preview(ref.digest, width_px), shown.boxes, draw_options(shown, width_px))
         st.image(encode_jpeg(drawn), width="stretch", alt=f"{ref.name} with boxes around {_counted(shown.boxes)}")
 
 
 def _counted(found: Detections) -> str:
-    return ", ".join(f"{count} {name}" for name, count in found.counts().items()) or "no objects"
+    return listed(found.counts()) or "no objects"
 
 
 def _table(found: Detections) -> pd.DataFrame:
@@ -202,16 +216,19 @@ def _table(found: Detections) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "object": found.names,
-            "score": found.scores.astype(float),
+            "score": 100 * found.scores.astype(float),
             "box": [f"{x0}, {y0} – {x1}, {y1}" for x0, y0, x1, y1 in edges],
         }
     )
 
 
+_NARROW_SCORE = st.column_config.NumberColumn("score", format="%.0f %%", help="How sure the detector is")
 _COLUMNS = {
     "score": st.column_config.ProgressColumn(
-        "score", width="small", format="percent", min_value=0, max_value=1, help="How sure the detector is"
+        "score", width="small", format="%.0f %%", min_value=0, max_value=100, help="How sure the detector is"
     ),
-    "sure": st.column_config.NumberColumn("sure", format="percent", help="The classifier's share for that name"),
+    "sure": st.column_config.NumberColumn(
+        "sure", width="small", format="%.0f %%", help="The classifier's share for that name"
+    ),
     "box": st.column_config.TextColumn("box, px", help="Left, top – right, bottom, in pixels of the original picture"),
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages import plain, told
 from pages.parts import engine
@@ -50,24 +51,27 @@ class View:
     opacity: float
 
 
-def contenders() -> list[Contender]:
-    """Draws the model choice and returns the columns whose models are ready to use."""
+def contenders(below: DeltaGenerator) -> list[Contender]:
+    """Draws the model choice and returns the columns whose models are ready to use.
+
+    `below`: where downloads show their progress and models that cannot be used their reason, at full width.
+    """
     mode = st.segmented_control(
         "Compare", [BOTH, CLASSIFIERS, DETECTORS], default=BOTH, required=True, key="compare", bind="query-params"
     )
     if mode == CLASSIFIERS:
         names = _several("classification", DEFAULT_CLASSIFIER)
-        return [Contender(classifier=name) for name in names if _prepare(name, "classification")]
+        return [Contender(classifier=name) for name in names if _prepare(name, "classification", below)]
     if mode == DETECTORS:
         names = _several("detection", DEFAULT_DETECTOR)
-        return [Contender(detector=name) for name in names if _prepare(name, "detection")]
+        return [Contender(detector=name) for name in names if _prepare(name, "detection", below)]
     left, right = st.columns(2)
     with left:
         classifier = _one("classification", DEFAULT_CLASSIFIER)
-        has_classifier = _prepare(classifier, "classification")
     with right:
         detector = _one("detection", DEFAULT_DETECTOR)
-        has_detector = _prepare(detector, "detection")
+    has_classifier = _prepare(classifier, "classification", below)
+    has_detector = _prepare(detector, "detection", below)
     columns = []
     if has_classifier:
         columns.append(Contender(classifier=classifier))
@@ -164,9 +168,9 @@ def _keep(key: str, names: list[str], default: list[str]) -> None:
         st.query_params[key] = names
 
 
-def _prepare(name: str, task: Task) -> bool:
+def _prepare(name: str, task: Task, below: DeltaGenerator) -> bool:
     """Fetches the weights of a model that is to be used; False, with the reason on the page, when it cannot be used."""
-    with told():
+    with below, told():
         if spec_of(name).source != "run":
             find_model(name, task)
         bar = st.empty()

@@ -12,14 +12,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages import plain, told
 from pages.parts import engine
-from pages.parts.columns import Shown
+from pages.parts.columns import Shown, headings
 from pages.parts.controls import View
 from pages.parts.engine import Ref
 from vision_core.charts import latency_split
 from vision_core.costs.latency import LatencyReport
 from vision_core.costs.measured import Measured
 from vision_core.costs.prices import Price, PriceList, load_prices, save_prices, user_prices_path
-from vision_core.costs.report import CostReport, price_per_million
+from vision_core.costs.report import price_per_million
 from vision_core.types import Timing
 
 DOLLAR = "\\$"  # a bare one starts a formula in Streamlit's Markdown
@@ -39,24 +39,33 @@ def panel(columns: list[Shown], strips: list[DeltaGenerator], ref: Ref, view: Vi
     )
     price = prices.find(asked or names[0])
     chart, note = st.empty(), st.empty()
-    with st.expander("Prices", icon=":material/payments:"):
-        _editor(prices)
-    reports: list[tuple[CostReport, LatencyReport]] = []
+    prices_at = st.expander("Prices", icon=":material/payments:", key="prices_open", on_change="rerun")
+    if prices_at.open:  # drawing a table that nobody sees would slow every slider down
+        with prices_at:
+            _editor(prices)
+    measured: list[tuple[str, LatencyReport]] = []
+    heads = headings([column.contender for column in columns])
     for number, (column, strip) in enumerate(zip(columns, strips, strict=True)):
         with told():
             cost = _measured(column, strip, ref, view)
             with strip.container(key=f"costs_{number}"):
                 _strip(cost, price)
                 _offer_again(column, cost, view, number)
-            reports.append((cost.report, cost.latency))
-    if reports:
+            measured.append((heads[number], cost.latency))
+    if measured:
         chart.plotly_chart(
-            _split(tuple((report.model, _medians(latency)) for report, latency in reports)),
+            _split(tuple((title, _medians(latency)) for title, latency in measured)),
             width="stretch",
             config={"displaylogo": False},
             alt="Bar chart of median milliseconds a picture by stage and model",
         )
-        note.caption("Medians of the runs under each column. Decoding the file is not included.")
+        latency = measured[0][1]
+        note.caption(
+            "Medians of each stage (they need not add up to the median of the whole), on "
+            f"{plain(latency.device_name)} with {latency.threads} CPU "
+            f"thread{'s' * (latency.threads != 1)}. Decoding the file is not included; p95 of few runs is close to "
+            "the slowest."
+        )
 
 
 def _measured(column: Shown, strip: DeltaGenerator, ref: Ref, view: View) -> engine.Cost:
@@ -98,7 +107,7 @@ def _strip(cost: engine.Cost, price: Price) -> None:
     report, latency = cost.report, cost.latency
     money = price_per_million(report.images_per_second, price)
     rows = [
-        ("Latency", f"**{latency.p50_ms:.1f} ms** median", f"p95 {latency.p95_ms:.1f} ms; {latency.note}"),
+        ("Latency", f"**{latency.p50_ms:.1f} ms** median", f"p95 {latency.p95_ms:.1f} ms, {latency.runs} runs"),
         (
             "of which",
             f"{latency.preprocess_ms:.1f} + {latency.network_ms:.1f} + {latency.postprocess_ms:.1f} ms",
@@ -115,7 +124,7 @@ def _strip(cost: engine.Cost, price: Price) -> None:
         (
             "A million",
             f"**${money.value:,.2f}**" if money.value is not None else "—",
-            f"estimated: this machine's speed at {price.name}'s ${price.usd_per_hour:.3f}/h ({price.as_of})",
+            f"estimated: this machine's speed, {price.name} at ${price.usd_per_hour:.3g}/h ({price.as_of})",
         ),
     ]
     lines = [f"| {name} | {_cell(value, note)} |" for name, value, note in rows]

@@ -28,7 +28,10 @@ def panel(columns: list[Shown], ref: Ref, refs: tuple[Ref, ...], view: View) -> 
     st.subheader("Take it with you", anchor=False)
     contenders = [column.contender for column in columns]
     several = len(refs) > 1 and st.toggle(
-        f"All {len(refs)} pictures", key="all_pictures", help="Otherwise only the picture that is open."
+        f"All {len(refs)} pictures",
+        key="all_pictures",
+        bind="query-params",
+        help="Otherwise only the picture that is open.",
     )
     pictures = refs if several else (ref,)
     stem = "pictures" if several else safe_stems([ref.name])[0]

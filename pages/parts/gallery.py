@@ -11,6 +11,7 @@ from pages import plain
 from pages.parts import engine
 from pages.parts.controls import Contender, View
 from pages.parts.engine import Ref
+from vision_core.answers import listed
 from vision_core.drawing import thumbnail_data_uri
 from vision_core.errors import VisionError
 
@@ -88,17 +89,17 @@ def _row(ref: Ref, columns: list[Contender], view: View) -> dict[str, object]:
         if column.classifier:
             said = engine.classify(ref.digest, column.classifier)
             best = said.top(1)[0]
-            row[f"label · {column.classifier}"] = best.name
-            row[f"sure · {column.classifier}"] = best.score
+            row[f"label · {column.title}"] = best.name
+            row[f"sure, % · {column.title}"] = round(100 * best.score)
             timing = said.timing
         else:
             found = engine.detect(ref.digest, str(column.detector))
             shown = found.select(view.score, view.iou, view.only)
-            row[f"objects · {column.detector}"] = len(shown)
-            row[f"which · {column.detector}"] = ", ".join(f"{n} {name}" for name, n in shown.counts().items())
+            row[f"objects · {column.title}"] = len(shown)
+            row[f"which · {column.title}"] = listed(shown.counts())
             timing = found.timing
         if timing:
-            row[f"ms, one pass · {column.classifier or column.detector}"] = timing.total_ms
+            row[f"ms, one pass · {column.title}"] = round(timing.total_ms, 1)
     return row
 
 

@@ -44,16 +44,8 @@ def choose() -> Chosen:
 
 def _samples() -> Chosen:
     samples = {sample.title: sample for sample in list_samples()}
-    title = st.pills(
-        "Sample",
-        list(samples),
-        default=next(iter(samples)),
-        required=True,
-        key="sample",
-        bind="query-params",
-        wrap=True,
-    )
-    sample = samples[title or next(iter(samples))]
+    title = st.selectbox("Sample", list(samples), key="sample", bind="query-params")
+    sample = samples[title]
     return Chosen(_readable([(sample.name, sample.path.name, partial(Path, sample.path))]), sample.alt)
 
 

@@ -56,7 +56,7 @@ def _rapl_counter(powercap: Path) -> tuple[Callable[[], float], str]:
     """Joules of all processor packages; a package's counter starts again at `max_energy_range_uj`."""
     zones = sorted(zone for zone in powercap.glob("intel-rapl:*") if zone.name.count(":") == 1)  # not their subzones
     if not zones:
-        raise _NoCounter(f"this machine has no RAPL energy counter under {powercap}")
+        raise _NoCounter(f"no RAPL counter under {powercap}")
     try:
         ranges = [int((zone / "max_energy_range_uj").read_text()) for zone in zones]
         last = [int((zone / "energy_uj").read_text()) for zone in zones]

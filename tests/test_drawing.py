@@ -50,7 +50,7 @@ def test_box_lies_where_the_detection_says_at_any_preview_size(factor: float) ->
 @pytest.mark.parametrize("shown_px", [370, 760])
 def test_a_label_is_as_high_on_screen_whatever_the_picture_s_own_size(shown_px: int) -> None:
     heights = []
-    for width in (400, 1600):
+    for width in (800, 1600):
         image = Image.new("RGB", (width, width * 3 // 4), (90, 90, 90))
         options = [DrawOptions(labels=labels, shown_width_px=shown_px) for labels in (True, False)]
         with_label, without = (drawing.draw_detections(image, detections([100, 150, 300, 250]), o) for o in options)

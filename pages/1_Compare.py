@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pages import frame, plain, remember, told
-from pages.parts import answers, columns, controls, costs, downloads, engine, gallery, sources
-from pages.parts.controls import Contender
-from pages.parts.engine import Ref
+
+if TYPE_CHECKING:
+    from pages.parts.controls import Contender
+    from pages.parts.engine import Ref
 
 
 @st.fragment
@@ -41,6 +43,8 @@ def compare(refs: tuple[Ref, ...], contenders: list[Contender]) -> None:
 
 
 with frame("Compare: what, or what and where?"):
+    with st.spinner("Waking the networks …"):  # PyTorch takes seconds to load; the title stands meanwhile
+        from pages.parts import answers, columns, controls, costs, downloads, engine, gallery, sources
     with st.container(key="setup"):
         left, right = st.columns(2, gap="large")
         below = st.container()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -75,7 +76,7 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-class _Predictor:
+class _Predictor(ABC):
     """What classifiers and detectors share: one network, its preprocessing, its turn-taking.
 
     Attributes:
@@ -102,9 +103,9 @@ class _Predictor:
         self.network.to(device)
         self.folded.to(device)
 
+    @abstractmethod
     def _probe(self, network: torch.nn.Module) -> Any:
         """One pass over noise: what comes out must be the same after folding."""
-        raise NotImplementedError
 
     def _noise(self, size_px: int) -> torch.Tensor:
         noise = torch.rand(1, 3, size_px, size_px, generator=torch.Generator().manual_seed(0))

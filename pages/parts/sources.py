@@ -45,7 +45,7 @@ def choose() -> Chosen:
 def _samples() -> Chosen:
     samples = {sample.title: sample for sample in list_samples()}
     title = st.selectbox("Sample", list(samples), key="sample", bind="query-params")
-    sample = samples[title]
+    sample = samples[title or next(iter(samples))]
     return Chosen(_readable([(sample.name, sample.path.name, partial(Path, sample.path))]), sample.alt)
 
 

@@ -6,6 +6,8 @@ Every variable, its default and what it means:
     WHATWHERE_MAX_IMAGE_MB        largest image file in megabytes of 10^6 bytes (50)
     WHATWHERE_MAX_IMAGE_MEGAPIXELS  largest image in millions of pixels (64)
     WHATWHERE_FOLDERS             server folders a user may open by path, separated as in PATH (none)
+    WHATWHERE_MAX_DATASET_MB      largest data set that can be uploaded, in megabytes (2000)
+    WHATWHERE_SHELF_SCENES        scenes of Fashion Shelf that are painted unasked on first start; 0: none (300)
     WHATWHERE_OFFLINE             1: never download anything (0)
     WHATWHERE_DOWNLOAD_TIMEOUT_S  seconds without an answer before a download is tried again (30)
     HF_ENDPOINT                   a mirror asked instead of https://huggingface.co
@@ -38,6 +40,8 @@ class Settings:
         home: the workspace, absolute; nothing creates it before something is written there (`ensure_folder`).
         max_image_bytes, max_image_pixels: an image beyond either is refused.
         folder_roots: folders a user of the server may open by path; empty means that is disabled.
+        max_dataset_bytes: a larger data set cannot be uploaded.
+        shelf_scenes: scenes of Fashion Shelf painted on first start.
         offline: never download.
         download_timeout_s: seconds without an answer before a download is tried again.
         hf_endpoint: where huggingface.co addresses are asked, without a trailing slash.
@@ -47,9 +51,16 @@ class Settings:
     max_image_bytes: int
     max_image_pixels: int
     folder_roots: tuple[Path, ...]
+    max_dataset_bytes: int
+    shelf_scenes: int
     offline: bool
     download_timeout_s: float
     hf_endpoint: str
+
+    @property
+    def datasets_dir(self) -> Path:
+        """Where the data sets of the workspace are kept."""
+        return self.home / "datasets"
 
     @property
     def weights_dir(self) -> Path:
@@ -69,6 +80,8 @@ def settings() -> Settings:
         max_image_bytes=round(_number(environment, "WHATWHERE_MAX_IMAGE_MB", 50, 4000) * 1e6),
         max_image_pixels=round(_number(environment, "WHATWHERE_MAX_IMAGE_MEGAPIXELS", 64, 4000) * 1e6),
         folder_roots=_folder_roots(environment),
+        max_dataset_bytes=round(_number(environment, "WHATWHERE_MAX_DATASET_MB", 2000, 100_000) * 1e6),
+        shelf_scenes=_count(environment, "WHATWHERE_SHELF_SCENES", 300, 10_000),
         offline=_switch(environment, "WHATWHERE_OFFLINE"),
         download_timeout_s=_number(environment, "WHATWHERE_DOWNLOAD_TIMEOUT_S", 30, 3600),
         hf_endpoint=_endpoint(environment),
@@ -148,6 +161,13 @@ def _number(environment: Mapping[str, str], name: str, default: float, largest: 
     if not 0 < value <= largest:  # also false for NaN
         raise SettingsError(f"{name} is {text!r}; allowed is a number above 0 and up to {largest:g}.")
     return value
+
+
+def _count(environment: Mapping[str, str], name: str, default: int, largest: int) -> int:
+    text = _text(environment, name) or str(default)
+    if not text.isdecimal() or int(text) > largest:
+        raise SettingsError(f"{name} is {text!r}; allowed is a whole number from 0 to {largest}.")
+    return int(text)
 
 
 def _switch(environment: Mapping[str, str], name: str) -> bool:

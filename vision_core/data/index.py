@@ -169,6 +169,10 @@ class DatasetIndex:
         """The picture's file."""
         return self.root / self.images["path"][row].as_py()
 
+    def class_name(self, class_id: int) -> str:
+        """The name of a class; "class 17" for an id that the data set does not define."""
+        return self.class_names[class_id] if 0 <= class_id < len(self.class_names) else f"class {class_id}"
+
     def record(self, row: int) -> ImageRecord:
         """Everything known about one picture."""
         values = self.images.slice(row, 1).to_pylist()[0]
@@ -181,7 +185,7 @@ class DatasetIndex:
             width_px=values["width_px"],
             height_px=values["height_px"],
             split=values["split"],
-            labels=None if labels is None else tuple(self.class_names[i] for i in labels),
+            labels=None if labels is None else tuple(self.class_name(i) for i in labels),
             boxes_xyxy=boxes if values["annotated"] else None,
             class_ids=mine["class_id"].to_numpy(),
             crowd=mine["crowd"].to_numpy(zero_copy_only=False),

@@ -1,0 +1,253 @@
+"""The data sets of the workspace: imported, listed, mended into new versions, moved to the trash.
+
+    photos = import_dataset(Path("photos.zip"), "photos")
+    index = photos.index()                                  # of the newest version
+    add_version(photos, "mended", lambda folder: fix(index, diagnosis, codes, folder))
+
+A data set is a folder below `WHATWHERE_HOME/datasets`; each version is a folder in it that appears whole or not at all
+and never changes again:
+
+    photos/dataset.json                     name, source, when it was imported
+    photos/versions/0001/version.json       what was done, when, how many pictures and boxes, where the pictures are
+    photos/versions/0001/index/             the index (vision_core.data.index)
+    photos/versions/0001/files/             the pictures; not there when they are still where they came from
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from vision_core.data.archives import unpack
+from vision_core.data.duplicates import groups
+from vision_core.data.formats import read_dataset
+from vision_core.data.index import DatasetIndex
+from vision_core.data.splits import assign_splits
+from vision_core.data.staging import staged
+from vision_core.data.threads import Progress
+from vision_core.errors import DataError
+from vision_core.settings import ensure_folder, settings
+
+SHELF = "Fashion Shelf"
+MAX_NAME = 60
+
+Stage = Callable[[str, int, int], None]
+"""Called with what is being done in plain words, how much of it is done and how much there is; may raise to cancel."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One state of a data set.
+
+    Attributes:
+        number: from 1.
+        note: what was done to get it, in plain words.
+        made_at: ISO 8601, UTC.
+    """
+
+    number: int
+    note: str
+    made_at: str
+    images: int
+    boxes: int
+
+    @classmethod
+    def read(cls, file: Path) -> Version:
+        """From a `version.json`."""
+        about = _read_json(file)
+        return cls(int(file.parent.name), about["note"], about["made_at"], about["images"], about["boxes"])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One data set of the workspace; `id` is its folder's name, `name` what its owner called it."""
+
+    id: str
+    name: str
+    source: str
+    folder: Path
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """All versions, oldest first."""
+        found = sorted(self.folder.glob("versions/[0-9]*/version.json"))
+        return tuple(Version.read(file) for file in found)
+
+    def version_folder(self, number: int) -> Path:
+        return self.folder / "versions" / f"{number:04}"
+
+    def index(self, number: int | None = None) -> DatasetIndex:
+        """The index of one version, the newest by default, mapped from disk.
+
+        Raises:
+            DataError: there is no such version, or it cannot be read.
+        """
+        numbers = [version.number for version in self.versions]
+        number = number or max(numbers, default=0)
+        if number not in numbers:
+            raise DataError(
+                f"'{self.name}' has no version {number}; there are {', '.join(map(str, numbers)) or 'none'}."
+            )
+        folder = self.version_folder(number)
+        root = Path(os.path.normpath(folder / _read_json(folder / "version.json")["root"]))
+        return DatasetIndex.load(folder / "index", root)
+
+
+def list_datasets() -> list[Dataset]:
+    """The data sets of the workspace, by name."""
+    found = [_opened(file.parent) for file in settings().datasets_dir.glob("*/dataset.json")]
+    return sorted(found, key=lambda dataset: dataset.name.casefold())
+
+
+def get_dataset(name: str) -> Dataset:
+    """The data set with this id or name.
+
+    Raises:
+        DataError: there is none.
+    """
+    known = list_datasets()
+    for dataset in known:
+        if name in (dataset.id, dataset.name):
+            return dataset
+    names = ", ".join(dataset.name for dataset in known) or "none yet"
+    raise DataError(f"There is no data set {name!r} in the workspace; there are: {names}.")
+
+
+def create_dataset(name: str, source: str, note: str, make: Callable[[Path], DatasetIndex]) -> Dataset:
+    """A new data set, whose first version is what `make(folder)` returns; nothing is kept when it raises.
+
+    `make` may write the pictures into `folder`, which does not exist yet, or return an index whose pictures lie
+    elsewhere.
+
+    Raises:
+        DataError: the name is taken, or cannot be one.
+    """
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise DataError(f"{name[:80]!r} cannot name a data set: use up to {MAX_NAME} printable characters.")
+    datasets = ensure_folder(settings().datasets_dir)
+    with FileLock(datasets / ".lock"):
+        if any(name == dataset.name for dataset in list_datasets()):
+            raise DataError(f"There is a data set {name!r} already: give this one another name.")
+        id = _free_id(name, {path.name for path in datasets.iterdir()})
+        with staged(datasets / id) as part:
+            version = part / "versions" / "0001"
+            _write_version(version, make(version / "files"), note)
+            _write_json(part / "dataset.json", {"name": name, "source": source, "made_at": _now()})
+    return _opened(datasets / id)
+
+
+def _free_id(name: str, taken: set[str]) -> str:
+    stem = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-") or "data-set"
+    return next(id for n in count(1) if (id := stem if n == 1 else f"{stem}-{n}") not in taken)
+
+
+def import_dataset(
+    source: Path, name: str = "", format: str | None = None, seed: int = 0, progress: Stage | None = None
+) -> Dataset:
+    """Brings a folder, a zip or a tar into the workspace.
+
+    An archive's files are unpacked there; a folder's pictures stay where they are. Pictures without a split are given
+    one, stratified by class, copies together. An import that fails or is cancelled leaves nothing behind.
+
+    Args:
+        name: what to call it; by default the file's or folder's own name.
+        format: how to read it where two readings are possible.
+
+    Raises:
+        DataError: it cannot be read; `AmbiguousFormat` when it can be read in two ways and `format` is None.
+    """
+
+    def of(what: str) -> Progress | None:
+        report = progress
+        return None if report is None else lambda done, total: report(what, done, total)
+
+    def read(files: Path) -> DatasetIndex:
+        if source.is_dir():
+            index = read_dataset(source.resolve(), format, of("Reading annotations"))
+        else:
+            unpack(source, files, progress=of("Unpacking"))
+            index = read_dataset(files, format, of("Reading annotations"), from_archive=True)
+        if "" not in index.splits:
+            return index
+        return assign_splits(index, seed=seed, groups=groups(index, of("Looking for copies, to keep together")))
+
+    name = name.strip() or source.name.partition(".")[0] or source.name
+    return create_dataset(name[:MAX_NAME], source.name, "as imported", read)
+
+
+def add_shelf(images: int, seed: int = 0, difficulty: str = "medium", progress: Stage | None = None) -> Dataset:
+    """Paints Fashion Shelf into the workspace, or finds it there."""
+    from vision_core.data.shelf import make_shelf
+
+    usual = (images, seed, difficulty) == (settings().shelf_scenes, 0, "medium")
+    name = SHELF if usual else f"{SHELF}, {images} {difficulty}, seed {seed}"
+    report = None if progress is None else partial(progress, "Painting shelves")
+    with FileLock(ensure_folder(settings().datasets_dir) / ".shelf.lock"):
+        for dataset in list_datasets():
+            if dataset.name == name:
+                return dataset
+        return create_dataset(
+            name,
+            SHELF,
+            f"painted with seed {seed}",
+            lambda folder: make_shelf(folder, images, seed, difficulty, report),
+        )
+
+
+def add_version(dataset: Dataset, note: str, make: Callable[[Path], DatasetIndex]) -> int:
+    """Adds what `make(folder)` returns as the newest version and returns its number; `make` as in `create_dataset`."""
+    with FileLock(dataset.folder / ".lock"):
+        number = max((version.number for version in dataset.versions), default=0) + 1
+        with staged(dataset.version_folder(number)) as part:
+            _write_version(part, make(part / "files"), note, dataset.folder)
+    return number
+
+
+def discard_dataset(dataset: Dataset) -> Path:
+    """Moves a data set to the workspace's trash and returns where it lies now."""
+    trash = ensure_folder(settings().home / "trash")
+    place = trash / f"{dataset.id}-{datetime.now(timezone.utc):%Y%m%dT%H%M%S%f}"
+    os.replace(dataset.folder, place)
+    return place
+
+
+def _write_version(folder: Path, index: DatasetIndex, note: str, dataset_folder: Path | None = None) -> None:
+    """Saves an index and says what it is. `root`: where the pictures are, below the data set where they lie there."""
+    root = index.root
+    if root.is_relative_to(folder):  # the folder is still called otherwise
+        root = Path("files") / root.relative_to(folder / "files")
+    elif dataset_folder and root.is_relative_to(dataset_folder):
+        root = Path("../..") / root.relative_to(dataset_folder)
+    index.save(folder / "index")
+    about = {"note": note, "made_at": _now(), "images": len(index), "boxes": index.boxes.num_rows, "root": str(root)}
+    _write_json(folder / "version.json", about)
+
+
+def _opened(folder: Path) -> Dataset:
+    about = _read_json(folder / "dataset.json")
+    return Dataset(folder.name, about["name"], about["source"], folder)
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{file}' cannot be read ({error}): move its folder out of the workspace.") from error
+
+
+def _write_json(file: Path, about: dict[str, Any]) -> None:
+    file.write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,48 @@
+"""Small data sets as files: what the tests of reading and writing share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from vision_core.data.index import DatasetIndex
+
+WIDTH_PX, HEIGHT_PX = 64, 48
+
+
+@cache
+def picture_bytes(width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX, kind: str = "PNG") -> bytes:
+    """A small picture."""
+    target = BytesIO()
+    Image.new("L" if kind == "JPEG" else "1", (width_px, height_px)).save(target, kind)
+    return target.getvalue()
+
+
+def put(folder: Path, files: Mapping[str, bytes | str], pictures: str = "") -> Path:
+    """Writes files by path, and small pictures of the names in `pictures`, which blanks part."""
+    for name, content in {**dict.fromkeys(pictures.split(), picture_bytes()), **files}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def summary(index: DatasetIndex) -> dict[str, tuple]:
+    """Each picture's split, labels, and objects as class and four edges; None for what nobody has looked for."""
+    found: dict[str, tuple] = {}
+    for record in index:
+        objects = None
+        if record.boxes_xyxy is not None:
+            names = [index.class_names[i] for i in record.class_ids]
+            objects = [(name, *box) for name, box in zip(names, record.boxes_xyxy.round(2).tolist(), strict=True)]
+        key = record.path.relative_to(index.root).as_posix()
+        found[key if key not in found else f"{key} again"] = (record.split, record.labels, objects)
+    return found

@@ -1,0 +1,99 @@
+"""What a folder could be read as, found out by looking.
+
+for reading in possible_readings(Path("photos")):
+    reading.format, reading.sentence
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from vision_core.data.formats import coco, csv_table, folder, voc, yolo
+from vision_core.data.formats.listing import Listing, list_files, unwrap
+from vision_core.errors import DataError, suggest
+
+READERS: dict[str, ModuleType] = {"coco": coco, "yolo": yolo, "voc": voc, "csv": csv_table, "folder": folder}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read a folder.
+
+    Attributes:
+        format: "coco", "yolo", "voc", "csv" or "folder".
+        root: the folder that the data set's paths start from; it may lie below the one that was looked at.
+        sentence: what the data set would be.
+        confidence: 2 when annotation files say it, 1 when only the names of folders do, 0 for bare pictures.
+    """
+
+    format: str
+    root: Path
+    sentence: str
+    confidence: int
+
+
+class AmbiguousFormat(DataError):
+    """Several formats fit equally well; `readings` are those to choose from."""
+
+    def __init__(self, path: Path, readings: list[Reading]) -> None:
+        choices = " or ".join(f"{reading.format} ({reading.sentence.rstrip('.')})" for reading in readings)
+        super().__init__(f"'{path}' can be read as {choices}: say which format it is.")
+        self.readings = tuple(readings)
+
+
+def possible_readings(folder: Path) -> list[Reading]:
+    """Every way to read a folder, the most likely first; empty when there is neither annotation nor picture.
+
+    Raises:
+        DataError: the folder cannot be walked.
+    """
+    return [reading for reading, _ in _readings(folder, from_archive=False)]
+
+
+def choose(path: Path, format: str | None, from_archive: bool = False) -> tuple[str, Listing]:
+    """The format to read a folder as, and the files to read.
+
+    Raises:
+        AmbiguousFormat: several fit equally well and `format` is None.
+        DataError: nothing to read is there, or there is no such format.
+    """
+    if format is not None:
+        check_format(format, READERS)
+        return format, _listing(list_files(path), format, from_archive)
+    readings = _readings(path, from_archive)
+    if not readings:
+        raise DataError(f"'{path}' holds neither annotations that are known here nor pictures: choose another folder.")
+    best, listing = readings[0]
+    likely = [reading for reading, _ in readings if reading.confidence == best.confidence]
+    if len(likely) > 1:
+        raise AmbiguousFormat(path, likely)
+    return best.format, listing
+
+
+def check_format(format: str, known: Mapping[str, ModuleType]) -> None:
+    """Raises a `DataError` when there is no such format."""
+    if format not in known:
+        raise DataError(f"There is no format {format!r}.{suggest(format, list(known))} Known: {', '.join(known)}.")
+
+
+def _readings(folder: Path, from_archive: bool) -> list[tuple[Reading, Listing]]:
+    files = list_files(folder)
+    found = []
+    for name, module in READERS.items():
+        listing = _listing(files, name, from_archive)
+        sentence = module.recognise(listing)
+        if sentence:
+            found.append((Reading(name, listing.root, sentence, 1 if name == "folder" else 2), listing))
+    if not found and files.pictures:
+        listing = _listing(files, "folder", from_archive)
+        sentence = f"{len(files.pictures)} pictures without labels."
+        found.append((Reading("folder", listing.root, sentence, 0), listing))
+    return found
+
+
+def _listing(files: Listing, format: str, from_archive: bool) -> Listing:
+    """What the reader of a format looks at: only where folders mean classes does one around them all matter."""
+    return unwrap(files, from_archive) if format == "folder" else files

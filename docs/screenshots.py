@@ -44,13 +44,23 @@ SHOTS = (
     Shot("compare-phone", "Compare", 400, "light"),
     Shot("home-light", "", 1440, "light"),
     Shot("home-dark", "", 1440, "dark"),
+    Shot("data-light", "Data?section=Pictures", 1440, "light", whole=False),
+    Shot("data-dark", "Data", 1440, "dark"),
+    Shot("data-phone", "Data?section=Label", 400, "light"),
     Shot("hero", "Compare", 1440, "light", whole=False),
 )
 
 
 def main() -> None:
     """Takes every picture; the first visit measures, the others find the figures ready."""
-    with tempfile.TemporaryDirectory() as home, serve(Path(home)) as server, chromium() as browser:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        serve(Path(home), WHATWHERE_SHELF_SCENES="300") as server,
+        chromium() as browser,
+    ):
+        with visit(browser) as tab:  # until Fashion Shelf is painted
+            tab.page.goto(f"{server.url}/Data")
+            expect(tab.page.get_by_role("combobox", name="Data set")).to_be_visible()
         for shot in SHOTS:
             content = optimised(take(shot, server, browser))
             (DOCS / f"{shot.name}.png").write_bytes(content)

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from pages.parts.data.shelf import painting
 from vision_core.errors import VisionError
 
 PAGES = (
     ("app.py", "Home", ":material/home:"),
     ("pages/1_Compare.py", "Compare", ":material/compare:"),
+    ("pages/2_Data.py", "Data", ":material/photo_library:"),
 )
 
 # Columns give way one by one instead of all at once: three on a desktop, two on a tablet, one on a phone.
@@ -77,6 +79,7 @@ def frame(title: str, subtitle: str = "") -> Iterator[None]:
     if subtitle:
         st.markdown(subtitle)
     with told():
+        painting()  # Fashion Shelf is there before anybody asks for it
         yield
 
 

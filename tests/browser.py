@@ -72,7 +72,8 @@ def serve(home: Path, command: Sequence[str] = ("-m", "streamlit"), **environmen
     """`python -m streamlit run app.py` on a free port of the loopback interface, ended with the block.
 
     Args:
-        home: the workspace of this server, made if absent; `environment` is added to the process's own.
+        home: the workspace of this server, made if absent; `environment` is added to the process's own. Fashion Shelf
+            is not painted unless it asks for it.
         command: what stands for `-m streamlit`.
     """
     home.mkdir(parents=True, exist_ok=True)
@@ -86,7 +87,7 @@ def serve(home: Path, command: Sequence[str] = ("-m", "streamlit"), **environmen
         process = subprocess.Popen(
             [sys.executable, *command, "run", "app.py", *options],
             cwd=ROOT,
-            env={**os.environ, "WHATWHERE_HOME": str(home), **environment},
+            env={**os.environ, "WHATWHERE_HOME": str(home), "WHATWHERE_SHELF_SCENES": "0", **environment},
             stdout=out,
             stderr=subprocess.STDOUT,
         )

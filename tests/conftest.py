@@ -13,9 +13,10 @@ _LOOPBACK = ("127.", "::1", "localhost")
 
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty `WHATWHERE_HOME`, so that no test sees or changes the user's own."""
+    """An empty `WHATWHERE_HOME`, so that no test sees or changes the user's own; nothing is painted into it unasked."""
     home = tmp_path / "workspace"
     monkeypatch.setenv("WHATWHERE_HOME", str(home))
+    monkeypatch.setenv("WHATWHERE_SHELF_SCENES", "0")
     return home
 
 

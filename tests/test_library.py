@@ -190,3 +190,14 @@ def test_the_trash_keeps_what_was_removed(pets: Path, workspace: Path) -> None:
     assert (place / "versions/0001/files/cat/c1.png").is_file()
     with pytest.raises(DataError, match="no data set 'pets'"):
         get_dataset("pets")
+
+
+def test_pictures_that_another_data_set_uses_are_not_removed(pets: Path) -> None:
+    dataset = import_dataset(zipped(pets))
+    fewer = create_dataset("fewer", "pets", "five", lambda _: dataset.index().take(range(5)))
+    assert all(record.path.is_file() for record in fewer.index())
+    with pytest.raises(DataError, match="'fewer' uses the pictures of 'pets'"):
+        discard_dataset(dataset)
+    discard_dataset(fewer)
+    discard_dataset(dataset)
+    assert list_datasets() == []

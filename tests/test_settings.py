@@ -17,6 +17,8 @@ VARIABLES = (
     "WHATWHERE_MAX_IMAGE_MB",
     "WHATWHERE_MAX_IMAGE_MEGAPIXELS",
     "WHATWHERE_FOLDERS",
+    "WHATWHERE_MAX_DATASET_MB",
+    "WHATWHERE_SHELF_SCENES",
     "WHATWHERE_OFFLINE",
     "WHATWHERE_DOWNLOAD_TIMEOUT_S",
     "HF_ENDPOINT",
@@ -39,6 +41,8 @@ def test_defaults() -> None:
     assert found.hf_endpoint == "https://huggingface.co"
     assert found.max_image_bytes == 50_000_000
     assert found.max_image_pixels == 64_000_000
+    assert found.max_dataset_bytes == 2_000_000_000
+    assert found.shelf_scenes == 300
 
 
 def test_every_variable_is_honoured_and_read_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -49,6 +53,8 @@ def test_every_variable_is_honoured_and_read_anew(monkeypatch: pytest.MonkeyPatc
         "WHATWHERE_MAX_IMAGE_MB": "1.5",
         "WHATWHERE_MAX_IMAGE_MEGAPIXELS": "12",
         "WHATWHERE_FOLDERS": os.pathsep.join([str(tmp_path / "a"), str(tmp_path / "b"), "", str(tmp_path / "a")]),
+        "WHATWHERE_MAX_DATASET_MB": "30",
+        "WHATWHERE_SHELF_SCENES": "0",
         "WHATWHERE_OFFLINE": "Yes",
         "WHATWHERE_DOWNLOAD_TIMEOUT_S": "0.5",
         "HF_ENDPOINT": "http://127.0.0.1:9/",
@@ -60,6 +66,8 @@ def test_every_variable_is_honoured_and_read_anew(monkeypatch: pytest.MonkeyPatc
         max_image_bytes=1_500_000,
         max_image_pixels=12_000_000,
         folder_roots=(tmp_path / "a", tmp_path / "b"),
+        max_dataset_bytes=30_000_000,
+        shelf_scenes=0,
         offline=True,
         download_timeout_s=0.5,
         hf_endpoint="http://127.0.0.1:9",
@@ -73,6 +81,10 @@ def test_every_variable_is_honoured_and_read_anew(monkeypatch: pytest.MonkeyPatc
     ("name", "value"),
     [
         ("WHATWHERE_MAX_IMAGE_MB", "lots"),
+        ("WHATWHERE_SHELF_SCENES", "-1"),
+        ("WHATWHERE_SHELF_SCENES", "10001"),
+        ("WHATWHERE_SHELF_SCENES", "3.5"),
+        ("WHATWHERE_MAX_DATASET_MB", "0"),
         ("WHATWHERE_MAX_IMAGE_MB", "-1"),
         ("WHATWHERE_MAX_IMAGE_MB", "0"),
         ("WHATWHERE_MAX_IMAGE_MEGAPIXELS", "nan"),

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages import plain
-
 
 def choose(label: str, options: Sequence[str], parameter: str, key: str, help: str = "") -> str:
     """A select box whose choice stands in the address as `parameter`, unless it is the first option.
@@ -16,7 +14,7 @@ def choose(label: str, options: Sequence[str], parameter: str, key: str, help: s
     """
     asked = st.query_params.get(parameter, "")
     place = options.index(asked) if asked in options else 0
-    chosen = st.selectbox(label, options, index=place, key=key, format_func=plain, help=help) or options[0]
+    chosen = st.selectbox(label, options, index=place, key=key, help=help) or options[0]
     if chosen == options[0]:
         st.query_params.pop(parameter, None)
     else:

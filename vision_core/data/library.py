@@ -25,6 +25,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from filelock import FileLock
 
@@ -53,9 +54,11 @@ class Version:
         number: from 1.
         note: what was done to get it, in plain words.
         made_at: ISO 8601, UTC.
+        uid: tells it from every other version of any data set, also from one that had its name before.
     """
 
     number: int
+    uid: str
     note: str
     made_at: str
     images: int
@@ -65,7 +68,8 @@ class Version:
     def read(cls, file: Path) -> Version:
         """From a `version.json`."""
         about = _read_json(file)
-        return cls(int(file.parent.name), about["note"], about["made_at"], about["images"], about["boxes"])
+        fields = ("uid", "note", "made_at", "images", "boxes")
+        return cls(int(file.parent.name), *(about[name] for name in fields))
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,12 @@ class Dataset:
             raise DataError(
                 f"'{self.name}' has no version {number}; there are {', '.join(map(str, numbers)) or 'none'}."
             )
+        return DatasetIndex.load(self.version_folder(number) / "index", self.root(number))
+
+    def root(self, number: int) -> Path:
+        """The folder below which the pictures of a version lie."""
         folder = self.version_folder(number)
-        root = Path(os.path.normpath(folder / _read_json(folder / "version.json")["root"]))
-        return DatasetIndex.load(folder / "index", root)
+        return Path(os.path.normpath(folder / _read_json(folder / "version.json")["root"]))
 
 
 def list_datasets() -> list[Dataset]:
@@ -141,7 +148,7 @@ def create_dataset(name: str, source: str, note: str, make: Callable[[Path], Dat
         id = _free_id(name, {path.name for path in datasets.iterdir()})
         with staged(datasets / id) as part:
             version = part / "versions" / "0001"
-            _write_version(version, make(version / "files"), note)
+            _write_version(version, make(version / "files"), note, datasets / id / "versions" / "0001")
             _write_json(part / "dataset.json", {"name": name, "source": source, "made_at": _now()})
     return _opened(datasets / id)
 
@@ -209,28 +216,40 @@ def add_version(dataset: Dataset, note: str, make: Callable[[Path], DatasetIndex
     with FileLock(dataset.folder / ".lock"):
         number = max((version.number for version in dataset.versions), default=0) + 1
         with staged(dataset.version_folder(number)) as part:
-            _write_version(part, make(part / "files"), note, dataset.folder)
+            _write_version(part, make(part / "files"), note, dataset.version_folder(number))
     return number
 
 
 def discard_dataset(dataset: Dataset) -> Path:
-    """Moves a data set to the workspace's trash and returns where it lies now."""
+    """Moves a data set to the workspace's trash and returns where it lies now.
+
+    Raises:
+        DataError: another data set uses its pictures.
+    """
+    for other in list_datasets():
+        roots = [other.root(version.number) for version in other.versions]
+        if other != dataset and any(root.is_relative_to(dataset.folder) for root in roots):
+            raise DataError(f"'{other.name}' uses the pictures of '{dataset.name}': remove that one first.")
     trash = ensure_folder(settings().home / "trash")
     place = trash / f"{dataset.id}-{datetime.now(timezone.utc):%Y%m%dT%H%M%S%f}"
     os.replace(dataset.folder, place)
     return place
 
 
-def _write_version(folder: Path, index: DatasetIndex, note: str, dataset_folder: Path | None = None) -> None:
-    """Saves an index and says what it is. `root`: where the pictures are, below the data set where they lie there."""
+def _write_version(folder: Path, index: DatasetIndex, note: str, final: Path) -> None:
+    """Saves an index and says what it is. `folder` will be called `final` once it is complete.
+
+    Where the pictures lie in the workspace their place is written as seen from `final`, so that it may be moved.
+    """
     root = index.root
-    if root.is_relative_to(folder):  # the folder is still called otherwise
-        root = Path("files") / root.relative_to(folder / "files")
-    elif dataset_folder and root.is_relative_to(dataset_folder):
-        root = Path("../..") / root.relative_to(dataset_folder)
+    if root.is_relative_to(folder):
+        root = root.relative_to(folder)
+    elif root.is_relative_to(settings().datasets_dir):
+        root = Path(os.path.relpath(root, final))
     index.save(folder / "index")
-    about = {"note": note, "made_at": _now(), "images": len(index), "boxes": index.boxes.num_rows, "root": str(root)}
-    _write_json(folder / "version.json", about)
+    about = {"uid": uuid4().hex, "note": note, "made_at": _now(), "root": str(root)}
+    counts = {"images": len(index), "boxes": index.boxes.num_rows}
+    _write_json(folder / "version.json", about | counts)
 
 
 def _opened(folder: Path) -> Dataset:

@@ -10,6 +10,9 @@ from vision_core.drawing import DrawOptions, draw_detections, encode_jpeg
 from vision_core.images import open_image
 from vision_core.types import Detections
 
+PLAIN_BOXES = DrawOptions(labels=False)
+"""Boxes in their classes' colours without names, which would hide the objects of a thumbnail."""
+
 
 def as_detections(record: ImageRecord, class_names: tuple[str, ...]) -> Detections:
     """The boxes of a record as detections that are certain; none where nobody has looked for objects.
@@ -32,13 +35,8 @@ def as_detections(record: ImageRecord, class_names: tuple[str, ...]) -> Detectio
     )
 
 
-def drawn(
-    index: DatasetIndex, row: int, max_edge_px: int, boxes: bool = True, shown_width_px: int | None = None
-) -> Image.Image:
+def drawn(index: DatasetIndex, row: int, max_edge_px: int, options: DrawOptions = PLAIN_BOXES) -> Image.Image:
     """One picture, at most `max_edge_px` long, with its boxes.
-
-    Args:
-        shown_width_px: how wide it will stand on the screen, so that labels can be read there.
 
     Raises:
         ImageError: it cannot be read.
@@ -47,15 +45,13 @@ def drawn(
     picture = open_image(record.path)
     small = picture.preview(max_edge_px)
     found = as_detections(record, index.class_names)
-    if not boxes or not len(found):
+    if not len(found):
         return small
     if 0 in found.image_size_px:
         found = Detections(found.boxes_xyxy, found.scores, found.class_ids, found.class_names, picture.size_px)
-    return draw_detections(small, found, DrawOptions(scores=False, shown_width_px=shown_width_px))
+    return draw_detections(small, found, options)
 
 
-def drawn_jpeg(
-    index: DatasetIndex, row: int, max_edge_px: int, boxes: bool = True, shown_width_px: int | None = None
-) -> bytes:
+def drawn_jpeg(index: DatasetIndex, row: int, max_edge_px: int, options: DrawOptions = PLAIN_BOXES) -> bytes:
     """The same as a JPEG file."""
-    return encode_jpeg(drawn(index, row, max_edge_px, boxes, shown_width_px), quality=85)
+    return encode_jpeg(drawn(index, row, max_edge_px, options), quality=85)

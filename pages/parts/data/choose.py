@@ -1,0 +1,93 @@
+"""Which data set and which of its versions is looked at; both stand in the page's address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages import plain, told
+from vision_core.data.index import DatasetIndex
+from vision_core.data.library import Dataset, Version, discard_dataset, list_datasets
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One version of a data set, with its index."""
+
+    dataset: Dataset
+    version: Version
+    index: DatasetIndex
+
+    @property
+    def key(self) -> str:
+        """Tells this version from any other, in widget keys and caches."""
+        return self.version.uid
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _index(uid: str, _dataset: Dataset, _number: int) -> DatasetIndex:
+    return _dataset.index(_number)
+
+
+def choose() -> Opened | None:
+    """Draws the choice; None when the workspace holds no data set."""
+    datasets = {dataset.id: dataset for dataset in list_datasets()}
+    if not datasets:
+        return None
+    wanted = st.session_state.pop("data_new", None) or st.query_params.get("data", "")
+    left, right = st.columns([2, 1])
+    ids = list(datasets)
+    id = left.selectbox(
+        "Data set",
+        ids,
+        index=ids.index(wanted) if wanted in ids else 0,
+        format_func=lambda id: datasets[id].name,
+        key=f"data_{hash((wanted, *ids))}",
+    )
+    dataset = datasets[id or ids[0]]
+    st.query_params["data"] = dataset.id
+    versions = {version.number: version for version in reversed(dataset.versions)}
+    number = _version(right, dataset, versions)
+    return Opened(dataset, versions[number], _index(versions[number].uid, dataset, number))
+
+
+def _version(place: DeltaGenerator, dataset: Dataset, versions: dict[int, Version]) -> int:
+    numbers = list(versions)
+    asked = st.query_params.get("version", "")
+    first = int(asked) if asked.isdecimal() and int(asked) in versions else numbers[0]
+    number = place.selectbox(
+        "Version",
+        numbers,
+        index=numbers.index(first),
+        format_func=lambda n: f"{n}: {versions[n].note}",
+        key=f"version_{dataset.id}_{numbers[0]}",
+        help="A fix or new labels make a new version; the ones before stay as they are.",
+    )
+    number = number or numbers[0]
+    if number == numbers[0]:
+        st.query_params.pop("version", None)
+    else:
+        st.query_params["version"] = str(number)
+    return number
+
+
+def show_newest(dataset: Dataset) -> None:
+    """Opens the newest version of a data set in the next run of the page."""
+    st.session_state["data_new"] = dataset.id
+    st.session_state["brought"] = st.session_state.get("brought", 0) + 1
+    st.query_params.pop("version", None)
+    st.rerun()
+
+
+def discard(dataset: Dataset) -> None:
+    """A button that moves the data set to the trash, after a question."""
+    with st.popover("Remove", icon=":material/delete:", type="tertiary"):
+        st.markdown(f"**{plain(dataset.name)}** goes to the workspace's trash, with all its versions.")
+        if st.button("Remove it", key=f"discard_{dataset.id}"):
+            with told():
+                place = discard_dataset(dataset)
+                st.toast(f"Moved to {plain(str(place))}")
+                st.query_params.pop("data", None)
+                st.rerun()

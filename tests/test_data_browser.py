@@ -1,0 +1,87 @@
+"""The Data page in a real browser: a zip dropped in, checked, mended, looked through, from a desktop and a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser import Server, Tab, chromium, find_chromium, serve, visit
+from tests.test_browser import ONE_THREAD, check
+from tests.test_data_page import messy as messy  # a fixture
+from tests.test_library import zipped
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(find_chromium() is None, reason="no chromium, chromium-browser or google-chrome on the PATH"),
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of this file's own, which paints a small Fashion Shelf unasked."""
+    with serve(tmp_path_factory.mktemp("home"), WHATWHERE_SHELF_SCENES="8", **ONE_THREAD) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def tab(server: Server, browser: Browser) -> Iterator[Tab]:
+    with visit(browser) as opened:
+        yield opened
+        check(opened, server)
+
+
+def test_the_shelf_comes_by_itself(tab: Tab, server: Server) -> None:
+    tab.page.goto(f"{server.url}/Data")
+    expect(tab.page.get_by_text("Fashion Shelf", exact=True).first).to_be_visible()
+    expect(tab.page.get_by_test_id("stMetric").first).to_contain_text("8")
+
+
+def test_a_zip_is_imported_checked_and_mended(tab: Tab, server: Server, messy: Path) -> None:
+    page = tab.page
+    page.goto(f"{server.url}/Data")
+    page.get_by_text("Bring in a data set").click()
+    page.locator("input[type=file]").set_input_files(str(zipped(messy)))
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_test_id("stMetric").first).to_contain_text("61")
+
+    page.get_by_role("radio", name="Doctor").click()
+    page.get_by_role("button", name="Check this data set").click()
+    expect(page.get_by_text("Damaged picture", exact=False).first).to_be_visible()
+    page.get_by_role("button", name="Make version 2").click()
+    expect(page.get_by_role("combobox", name="Version")).to_be_visible()
+    expect(page.get_by_text("2: mended", exact=False).first).to_be_visible()
+    page.get_by_role("button", name="Check this data set").click()
+    expect(page.get_by_role("button", name="Check again")).to_be_visible()
+    expect(page.get_by_text("Damaged picture", exact=False)).to_have_count(0)
+
+    page.get_by_role("radio", name="Pictures").click()
+    expect(page.locator(".st-key-thumbnails img")).to_have_count(24)
+
+
+def test_a_reload_keeps_the_data_set_and_the_section(tab: Tab, server: Server) -> None:
+    tab.page.goto(f"{server.url}/Data")
+    tab.page.get_by_role("radio", name="Pictures").click()
+    expect(tab.page.locator(".st-key-thumbnails img")).to_have_count(8)
+    tab.page.reload()
+    expect(tab.page.locator(".st-key-thumbnails img")).to_have_count(8)
+
+
+@pytest.mark.parametrize("section", ["Overview", "Pictures", "Doctor", "Map", "Label", "Use it"])
+def test_nothing_is_cut_off_on_a_phone(server: Server, browser: Browser, section: str) -> None:
+    with visit(browser, 400) as tab:
+        tab.page.goto(f"{server.url}/Data?section={section}")
+        expect(tab.page.get_by_role("radio", name=section)).to_be_visible()
+        tab.settled()
+        widths = "main => [main.scrollWidth, main.clientWidth]"
+        scroll, shown = tab.page.get_by_test_id("stMain").evaluate(widths)
+        assert scroll <= shown
+        check(tab, server)

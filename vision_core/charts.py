@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _GREY = "#7B7B7B"  # 4.2:1 on white and 4.5:1 on Streamlit's dark ground
-_COLUMNS = (PALETTE[4], PALETTE[0], PALETTE[2], PALETTE[6], PALETTE[1], PALETTE[5])
+COLOURS = (PALETTE[4], PALETTE[0], PALETTE[2], PALETTE[6], PALETTE[1], PALETTE[5])
 _LONGEST_NAME = 40  # characters that fit a phone 320 px wide
-_NAME_PX, _BAR_PX, _FRAME_PX, _LEGEND_PX = 26, 16, 64, 48  # the legend takes two lines on a phone
+_NAME_PX, _BAR_PX = 26, 16
+FRAME_PX, LEGEND_PX = 64, 48  # around the plot; the legend takes two lines on a phone
 _STAGES = (
     ("pre-processing", "resizing and normalising the picture", PALETTE[1]),
     ("network", "the forward pass itself", PALETTE[4]),
@@ -43,7 +44,7 @@ def label_bars(classifications: Sequence[Classification], k: int = 5) -> Figure:
     names = _ranked_names(classifications, k)
     models = max(1, len(classifications))
     row_px = _NAME_PX + _BAR_PX * models
-    figure = _figure(row_px * max(1, len(names)) + _FRAME_PX + (_LEGEND_PX if models > 1 else 0))
+    figure = new_figure(row_px * max(1, len(names)) + FRAME_PX + (LEGEND_PX if models > 1 else 0))
     for index, item in enumerate(classifications):
         scores = _scores_by_name(item)
         known = [(row, name, 100 * scores[name]) for row, name in enumerate(names) if name in scores]
@@ -55,7 +56,7 @@ def label_bars(classifications: Sequence[Classification], k: int = 5) -> Figure:
             text=[f"{percent:.1f} %" for _, _, percent in known],
             textposition="outside",
             cliponaxis=False,
-            marker_color=_COLUMNS[index % len(_COLUMNS)],
+            marker_color=COLOURS[index % len(COLOURS)],
             customdata=[[escape(name)] for _, name, _ in known],
             hovertemplate="“%{customdata[0]}”: score %{x:.2f} %<extra>%{fullData.name}</extra>",
         )
@@ -69,7 +70,7 @@ def label_bars(classifications: Sequence[Classification], k: int = 5) -> Figure:
 
 def latency_split(timings: Sequence[tuple[str, Timing]]) -> Figure:
     """Stacked bars, one a model: milliseconds a picture spends before, in and after the network."""
-    figure = _figure((_NAME_PX + _BAR_PX) * max(1, len(timings)) + _FRAME_PX + _LEGEND_PX)
+    figure = new_figure((_NAME_PX + _BAR_PX) * max(1, len(timings)) + FRAME_PX + LEGEND_PX)
     rows = list(range(len(timings)))
     parts = [(t.preprocess_ms, t.network_ms, t.postprocess_ms) for _, t in timings]
     for stage, (name, meaning, colour) in enumerate(_STAGES):
@@ -96,13 +97,13 @@ def cost_bars(values: Sequence[tuple[str, float | None]], measure: str, unit: st
 
     None means that it could not be had: the row then says "unavailable" instead of showing a zero.
     """
-    figure = _figure((_NAME_PX + _BAR_PX) * max(1, len(values)) + _FRAME_PX)
+    figure = new_figure((_NAME_PX + _BAR_PX) * max(1, len(values)) + FRAME_PX)
     known = [(row, model, value) for row, (model, value) in enumerate(values) if value is not None]
     figure.add_bar(
         orientation="h",
         x=[value for _, _, value in known],
         y=[row for row, _, _ in known],
-        marker_color=_COLUMNS[0],
+        marker_color=COLOURS[0],
         customdata=[[escape(model)] for _, model, _ in known],
         hovertemplate=f"%{{customdata[0]}}: %{{x:.4~g}} {escape(unit)} ({escape(measure)})<extra></extra>",
     )
@@ -115,14 +116,14 @@ def cost_bars(values: Sequence[tuple[str, float | None]], measure: str, unit: st
     return figure
 
 
-def _figure(height_px: int) -> Figure:
+def new_figure(height_px: int) -> Figure:
     """An empty figure of that height with the shared template."""
     import plotly.graph_objects as go
 
     axis = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False, "automargin": True, "fixedrange": True}
     template = go.layout.Template(
         layout={
-            "colorway": _COLUMNS,
+            "colorway": COLOURS,
             "font": {"color": _GREY, "size": 13},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",

@@ -10,6 +10,7 @@ it is, and whatever looks odd, is opened by `open_image`, so that both always ag
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -39,11 +40,12 @@ def measure(index: DatasetIndex, progress: Progress | None = None) -> DatasetInd
     if not len(missing):
         return index
     paths = [index.root / path for path in index.images["path"].take(pa.array(missing)).to_pylist()]
-    for done, (row, size) in enumerate(zip(missing, in_order(upright_size_px, paths, _WORKERS), strict=True), 1):
-        for column, edge in zip(sizes, size, strict=True):
-            column[row] = edge
-        if progress:
-            progress(done, len(missing))
+    with closing(in_order(upright_size_px, paths, _WORKERS)) as measured:  # cancelled means: no file is open any more
+        for done, (row, size) in enumerate(zip(missing, measured, strict=True), 1):
+            for column, edge in zip(sizes, size, strict=True):
+                column[row] = edge
+            if progress:
+                progress(done, len(missing))
     images = index.images
     for name, column in zip(("width_px", "height_px"), sizes, strict=True):
         images = set_column(images, name, pa.array(column, pa.int32()))

@@ -10,7 +10,7 @@ from vision_core.models import list_models
 from vision_core.models.weights import badge
 from vision_core.runs import list_runs
 from vision_core.samples import list_samples
-from vision_core.settings import settings
+from vision_core.settings import DATASET_FILE, settings
 
 SHOWN = list_samples()[:4]
 
@@ -19,19 +19,21 @@ with frame(
     "Is it enough to know **what** is in a picture (image classification), or do you need to know **what and where** "
     "(object detection)? See both on your own pictures, with what each of them costs, measured on this machine.",
 ):
-    if st.button("Drop in a photo and compare", type="primary", icon=":material/compare:"):
-        st.switch_page("pages/1_Compare.py")
+    with st.container(horizontal=True):
+        if st.button("Drop in a photo and compare", type="primary", icon=":material/compare:"):
+            st.switch_page("pages/1_Compare.py")
+        if st.button("Bring your own data", icon=":material/photo_library:"):
+            st.switch_page("pages/2_Data.py")
 
     here = describe()
     models = list_models()
-    ready = [spec for spec in models if badge(spec) in ("embedded", "on disk")]
+    ready = sum(badge(spec) in ("embedded", "on disk") for spec in models)
     with st.container(horizontal=True):
         st.metric("Device", here.accelerator or "CPU", border=True, help=plain(here.processor))
         st.metric("Processor cores", here.cores, border=True)
         st.metric("Memory, GB", f"{here.memory_bytes / 1e9:.0f}", border=True)
-        st.metric(
-            "Models in the catalogue", len(models), f"{len(ready)} ready offline", "off", border=True, delta_arrow="off"
-        )
+        st.metric("Models", len(models), border=True, help=f"{ready} of them are ready offline")
+        st.metric("Data sets", len(list(settings().datasets_dir.glob(DATASET_FILE))), border=True)
         st.metric("Your runs", len(list_runs()), border=True)
 
     what, where, both = st.columns(3)

@@ -27,6 +27,9 @@ from vision_core.errors import SettingsError
 REPOSITORY = Path(__file__).resolve().parent.parent
 """The folder of app.py."""
 
+DATASET_FILE = "*/dataset.json"
+"""What a data set of the workspace is known by, below `Settings.datasets_dir`."""
+
 HUGGING_FACE = "https://huggingface.co"
 
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}

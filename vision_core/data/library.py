@@ -37,7 +37,7 @@ from vision_core.data.splits import assign_splits
 from vision_core.data.staging import staged
 from vision_core.data.threads import Progress
 from vision_core.errors import DataError
-from vision_core.settings import ensure_folder, settings
+from vision_core.settings import DATASET_FILE, ensure_folder, settings
 
 SHELF = "Fashion Shelf"
 MAX_NAME = 60
@@ -112,7 +112,7 @@ class Dataset:
 
 def list_datasets() -> list[Dataset]:
     """The data sets of the workspace, by name."""
-    found = [_opened(file.parent) for file in settings().datasets_dir.glob("*/dataset.json")]
+    found = [_opened(file.parent) for file in settings().datasets_dir.glob(DATASET_FILE)]
     return sorted(found, key=lambda dataset: dataset.name.casefold())
 
 

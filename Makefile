@@ -41,6 +41,10 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python -m benchmarks.predict
 	$(BIN)/python -m benchmarks.slider
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.data_index
+	$(BIN)/python -m benchmarks.data_import
+	$(BIN)/python -m benchmarks.data_check
+	$(BIN)/python -m benchmarks.shelf
 
 clean:
 	rm -rf $(VENV)

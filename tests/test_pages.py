@@ -164,7 +164,7 @@ def test_a_folder_is_opened_only_where_it_is_allowed(
 
 def test_what_is_asked_about_follows_the_picture_until_somebody_chooses(page: Callable[..., AppTest]) -> None:
     def asked(app: AppTest) -> str:
-        return next(item.value for item in app.selectbox if item.label == "Ask about")
+        return str(next(item.value for item in app.selectbox if item.label == "Ask about"))
 
     app = page(sample="An espresso")
     assert asked(app) == "cup"

@@ -193,7 +193,7 @@ def _move(
 def _tint(image: Image.Image, augmentation: Augmentation, random: np.random.Generator) -> Image.Image:
     """Light and colour changed at random, all in one step: a matrix on every pixel's RGB.
 
-    Ten times as quick as torchvision's four steps, of which hue takes most. Brightness, contrast and saturation mean
+    Quicker than torchvision's four steps, of which hue takes most. Brightness, contrast and saturation mean
     the same; hue turns the plane of colours of equal lightness (YIQ), as SVG's `hueRotate` does.
     """
     if not any((augmentation.brightness, augmentation.contrast, augmentation.saturation, augmentation.hue)):

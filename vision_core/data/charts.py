@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import compute
 
 from vision_core.charts import COLOURS, FRAME_PX, LEGEND_PX, escape, new_figure
+from vision_core.data.arrow import compute
 from vision_core.data.index import DatasetIndex
 
 if TYPE_CHECKING:

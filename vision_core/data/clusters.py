@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import compute
 
+from vision_core.data.arrow import compute
 from vision_core.data.index import IMAGES, DatasetIndex
 from vision_core.data.threads import Progress, available_cores
 from vision_core.errors import DataError

@@ -18,11 +18,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import compute, feather
+from pyarrow import feather
 
+from vision_core.data.arrow import compute
 from vision_core.errors import DataError
 
 IMAGES = pa.schema(
@@ -308,7 +310,7 @@ class IndexBuilder:
         self._splits: list[str] = []
         self._labels: list[list[int] | None] = []
         self._annotated: list[bool] = []
-        self._boxes = (array("i"), array("i"), *(array("f") for _ in EDGES), array("b"))
+        self._boxes: tuple[array[Any], ...] = (array("i"), array("i"), *(array("f") for _ in EDGES), array("b"))
 
     def class_id(self, name: str) -> int:
         """The id of a class, new ones at the end."""

@@ -17,8 +17,8 @@ from reprlib import repr as short_repr
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import compute
 
+from vision_core.data.arrow import compute
 from vision_core.data.index import BOXES, EDGES, IMAGES, DatasetIndex
 from vision_core.data.label_operations import BoxEdges, Operation
 from vision_core.errors import DataError

@@ -14,14 +14,16 @@ with frame("Data: your own pictures"):
         from pages.parts.data import embedding as embedding_map
 
     overview.painting(shelf.painting())
-    opened = choose.choose()
+    opened = None
+    with told():
+        opened = choose.choose()
     key = f"bring_{st.session_state.get('brought', 0)}"  # folded again after something was brought in
     with st.expander("Bring in a data set", icon=":material/upload:", expanded=opened is None, key=key):
         if brought := bring.draw():
             choose.show_newest(brought)
-    if opened is None:
+    if opened is None and not choose.list_datasets():
         st.info("There is no data set yet: drop a zip above, or wait for Fashion Shelf.", icon=":material/inventory_2:")
-    else:
+    elif opened is not None:
         section = st.segmented_control(
             "Show", SECTIONS, default=SECTIONS[0], required=True, key="section", bind="query-params"
         )

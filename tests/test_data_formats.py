@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.data_files import HEIGHT_PX, WIDTH_PX, picture_bytes, put, summary, tree
 from tests.malformed_data import coco_document, zip_bytes
@@ -504,3 +505,15 @@ def test_progress_is_told_and_cancels_at_every_step(tmp_path: Path, workspace: P
         with pytest.raises(InterruptedError):
             read_dataset(archives[1], progress=Cancel(step))
         assert sorted(workspace.rglob("*")) == before
+
+
+def test_a_link_that_leads_out_is_not_followed_for_an_annotation(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (8, 8)).save(secret)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(folder / "b.png")
+    (folder / "a.png").symlink_to(secret)
+    (folder / "labels.csv").write_text("image,label\na.png,cat\nb.png,dog\n")
+    with pytest.raises(DataError, match=r"labels\.csv.*'a\.png' is a link that leads out"):
+        read_dataset(folder)

@@ -16,7 +16,18 @@ from streamlit.testing.v1 import AppTest
 
 from tests.test_library import picture, zipped
 from vision_core.data.formats import read_dataset
-from vision_core.data.library import Dataset, add_shelf, get_dataset, import_dataset, list_datasets
+from vision_core.data.index import DatasetIndex, IndexBuilder
+from vision_core.data.journal import Journal
+from vision_core.data.label_operations import Operation
+from vision_core.data.library import (
+    Dataset,
+    add_shelf,
+    add_version,
+    create_dataset,
+    get_dataset,
+    import_dataset,
+    list_datasets,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -102,7 +113,7 @@ def test_a_zip_dropped_in_becomes_a_data_set(page: Callable[..., AppTest], messy
     seen(app.file_uploader[0].set_value((archive.name, archive.read_bytes(), "application/zip")).run())
     app = click(app, "Import")
     seen(app.run())
-    assert select(app, "Data set").value == "messy"
+    assert select(app, "Data set").value == get_dataset("messy").id
     assert [metric.value for metric in app.metric][:2] == ["61", "0"]
 
 
@@ -220,6 +231,60 @@ def test_boxes_become_labels(page: Callable[..., AppTest], shelf: Dataset, how: 
     assert not made.has_boxes
     assert len(made) == (images or shelf.index().boxes.num_rows)
     assert all(path.is_file() for path in map(made.path, range(len(made))))
+
+
+def test_labels_that_are_not_in_the_version_yet_are_not_lost_by_going_on(
+    page: Callable[..., AppTest], messy: Path
+) -> None:
+    dataset = import_dataset(messy, "messy")
+    folder, index = dataset.version_folder(1), dataset.index()
+    path = index.images["path"][0].as_py()
+    with Journal(folder, index) as journal:
+        operation = Operation(id="a:1", kind="labels", image=path, labels=("dog",))
+        assert journal.record([operation]) == [""]
+    app = click(page(section="Doctor"), "Check this data set")
+    assert "1 changes made under “Label” are not in this version" in words(app)
+    assert not [button for button in app.button if button.label.startswith("Make version")]
+    app = seen(click(page(section="Label"), "Make a version with these labels").run())
+    assert dataset.index(2).record(0).labels == ("dog",)
+    assert [
+        button for button in click(page(section="Doctor"), "Check").button if button.label.startswith("Make version")
+    ]
+
+
+def test_a_version_that_leaves_pictures_out_on_purpose_is_no_fault(page: Callable[..., AppTest], messy: Path) -> None:
+    dataset = import_dataset(messy, "messy")
+    add_version(dataset, "fewer", lambda _: dataset.index().take(range(55)))
+    assert "Unlisted picture" not in words(click(page(section="Doctor"), "Check this data set"))
+
+
+def test_a_version_in_the_address_is_that_of_its_data_set(page: Callable[..., AppTest], messy: Path) -> None:
+    first, second = import_dataset(messy, "first"), import_dataset(messy, "second")
+    for dataset in (first, second):
+        add_version(dataset, "again", lambda _, dataset=dataset: dataset.index(1))
+    app = page(data=first.id, version="1")
+    assert select(app, "Version").value == 1
+    seen(select(app, "Data set").set_value(second.id).run())
+    assert select(app, "Version").value == 2
+
+
+def test_unknown_classes_are_to_be_mended_before_labelling(page: Callable[..., AppTest], messy: Path) -> None:
+    def broken(_: Path) -> DatasetIndex:
+        build = IndexBuilder(["cat"])
+        build.add_image("cat/c1.png", (64, 48), "train", [0], [(7, 1, 1, 9, 9, False)])
+        return build.finish(messy, "coco")
+
+    create_dataset("broken", "", "", broken)
+    assert "Unknown class" in words(page(section="Label"))
+
+
+def test_a_data_set_that_cannot_be_opened_can_still_be_removed(page: Callable[..., AppTest], shelf: Dataset) -> None:
+    (shelf.version_folder(1) / "index" / "boxes.arrow").write_bytes(b"nonsense")
+    app = page()
+    assert "import the data set again" in words(app)
+    assert app.file_uploader, "and another one brought in"
+    click(app, "Remove it")
+    assert list_datasets() == []
 
 
 def test_a_data_set_is_written_in_another_format(page: Callable[..., AppTest], shelf: Dataset, workspace: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -14,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
+from vision_core.data import library
 from vision_core.data.doctor import check, fix
 from vision_core.data.formats import AmbiguousFormat
 from vision_core.data.index import differences
@@ -121,8 +124,8 @@ def test_what_fails_leaves_nothing(pets: Path, workspace: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         add_version(dataset, "never", lambda folder: folder.mkdir() or 1 / 0)  # type: ignore[arg-type,return-value]
     assert [version.number for version in dataset.versions] == [1]
-    left = {path.name for path in (workspace / "datasets").iterdir()}
-    assert left == {"pets", ".lock"}
+    assert [path.name for path in (workspace / "datasets").iterdir()] == [dataset.id]
+    assert [path.name for path in (dataset.folder / "versions").iterdir()] == ["0001"]
 
 
 def test_an_import_killed_half_way_is_not_there(pets: Path, workspace: Path) -> None:
@@ -144,16 +147,60 @@ def test_an_import_killed_half_way_is_not_there(pets: Path, workspace: Path) -> 
                 break
         process.send_signal(signal.SIGKILL)
     assert list_datasets() == []
-    assert import_dataset(zipped(pets)).name == "pets", "and can be done again"
+    dataset = import_dataset(zipped(pets))
+    assert dataset.name == "pets", "and can be done again"
+    assert list((workspace / "datasets").iterdir()) == [dataset.folder], "what was half done is swept away"
 
 
 def test_names_are_unique_and_become_safe_folders(pets: Path, workspace: Path) -> None:
-    for name in ("Pets!", "pets?", "猫と犬", "../../etc"):
-        import_dataset(pets, name)
-    assert {path.name for path in (workspace / "datasets").glob("[!.]*")} == {"pets", "pets-2", "data-set", "etc"}
-    for name in ("Pets!", "x" * 61, "two\nlines"):
-        with pytest.raises(DataError, match=r"already|cannot name"):
-            import_dataset(pets, name) if name == "Pets!" else create_dataset(name, "", "", lambda _: 1 / 0)  # type: ignore[arg-type,return-value]
+    datasets = [import_dataset(pets, name) for name in ("Pets!", "pets?", "猫と犬", "../../etc")]
+    assert [dataset.id.rpartition("-")[0] for dataset in datasets] == ["pets", "pets", "data-set", "etc"]
+    assert {path.parent for path in (dataset.folder for dataset in datasets)} == {workspace / "datasets"}
+    with pytest.raises(DataError, match="already"):
+        import_dataset(pets, "Pets!")
+    for name in ("x" * 61, "two\nlines", "", "  "):
+        with pytest.raises(DataError, match="cannot name"):
+            create_dataset(name, "", "", lambda _: pytest.fail("not even begun"))
+
+
+def test_a_folder_s_name_is_never_given_twice(pets: Path) -> None:
+    first = import_dataset(pets)
+    discard_dataset(first)
+    assert import_dataset(pets).id != first.id, "a window that still shows the first must not write into the second"
+
+
+def test_what_was_removed_is_not_brought_back_by_another_window(pets: Path) -> None:
+    dataset = import_dataset(zipped(pets))
+    index = dataset.index()
+    discard_dataset(dataset)
+    with pytest.raises(DataError, match="was removed in another window"):
+        add_version(dataset, "too late", lambda _: index.take(range(5)))
+    assert not dataset.folder.exists()
+
+
+def test_who_waits_for_another_window_is_told_so(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "LOCK_S", 0.2)
+    dataset = import_dataset(zipped(pets))
+    with FileLock(dataset.folder / ".lock"), pytest.raises(DataError, match="being changed in another window"):
+        add_version(dataset, "never", lambda _: dataset.index())
+
+
+def test_folders_that_hold_no_data_set_are_passed_over(pets: Path, workspace: Path) -> None:
+    dataset = import_dataset(pets)
+    for name, content in (("empty", "{}"), ("broken", "{"), ("list", "[]"), ("bare", '{"name": "bare", "source": ""}')):
+        (workspace / "datasets" / name).mkdir()
+        (workspace / "datasets" / name / "dataset.json").write_text(content)
+    assert list_datasets() == [dataset]
+    assert import_dataset(pets, "again").name == "again"
+
+
+def test_a_workspace_that_cannot_be_written_is_one_sentence(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(library.DatasetIndex, "save", full)
+    with pytest.raises(DataError, match=r"No space left on device.*free some space"):
+        import_dataset(pets)
 
 
 def test_two_readings_are_asked_about_not_guessed(tmp_path: Path) -> None:

@@ -18,29 +18,30 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from vision_core.data.archives import unpack
 from vision_core.data.duplicates import groups
 from vision_core.data.formats import read_dataset
 from vision_core.data.index import DatasetIndex
 from vision_core.data.splits import assign_splits
-from vision_core.data.staging import staged
+from vision_core.data.staging import staged, sweep
 from vision_core.data.threads import Progress
 from vision_core.errors import DataError
 from vision_core.settings import DATASET_FILE, ensure_folder, settings
 
 SHELF = "Fashion Shelf"
 MAX_NAME = 60
+LOCK_S = 10.0
 
 Stage = Callable[[str, int, int], None]
 """Called with what is being done in plain words, how much of it is done and how much there is; may raise to cancel."""
@@ -67,8 +68,8 @@ class Version:
     @classmethod
     def read(cls, file: Path) -> Version:
         """From a `version.json`."""
-        about = _read_json(file)
         fields = ("uid", "note", "made_at", "images", "boxes")
+        about = _read_json(file, *fields)
         return cls(int(file.parent.name), *(about[name] for name in fields))
 
 
@@ -84,7 +85,7 @@ class Dataset:
     @property
     def versions(self) -> tuple[Version, ...]:
         """All versions, oldest first."""
-        found = sorted(self.folder.glob("versions/[0-9]*/version.json"))
+        found = sorted(self.folder.glob("versions/[0-9][0-9][0-9][0-9]/version.json"))
         return tuple(Version.read(file) for file in found)
 
     def version_folder(self, number: int) -> Path:
@@ -107,12 +108,19 @@ class Dataset:
     def root(self, number: int) -> Path:
         """The folder below which the pictures of a version lie."""
         folder = self.version_folder(number)
-        return Path(os.path.normpath(folder / _read_json(folder / "version.json")["root"]))
+        return Path(os.path.normpath(folder / _read_json(folder / "version.json", "root")["root"]))
 
 
 def list_datasets() -> list[Dataset]:
-    """The data sets of the workspace, by name."""
-    found = [_opened(file.parent) for file in settings().datasets_dir.glob(DATASET_FILE)]
+    """The data sets of the workspace, by name; folders that hold none that can be read are passed over."""
+    found = []
+    for file in settings().datasets_dir.glob(DATASET_FILE):
+        if file.parent.name.startswith("."):
+            continue  # not complete yet
+        with suppress(DataError):
+            dataset = _opened(file.parent)
+            if dataset.versions:
+                found.append(dataset)
     return sorted(found, key=lambda dataset: dataset.name.casefold())
 
 
@@ -139,23 +147,35 @@ def create_dataset(name: str, source: str, note: str, make: Callable[[Path], Dat
     Raises:
         DataError: the name is taken, or cannot be one.
     """
-    if len(name) > MAX_NAME or not name.isprintable():
-        raise DataError(f"{name[:80]!r} cannot name a data set: use up to {MAX_NAME} printable characters.")
+    _check_name(name)
     datasets = ensure_folder(settings().datasets_dir)
-    with FileLock(datasets / ".lock"):
-        if any(name == dataset.name for dataset in list_datasets()):
-            raise DataError(f"There is a data set {name!r} already: give this one another name.")
-        id = _free_id(name, {path.name for path in datasets.iterdir()})
-        with staged(datasets / id) as part:
-            version = part / "versions" / "0001"
-            _write_version(version, make(version / "files"), note, datasets / id / "versions" / "0001")
-            _write_json(part / "dataset.json", {"name": name, "source": source, "made_at": _now()})
+    sweep(datasets)
+    id = f"{re.sub(r'[^a-z0-9]+', '-', name.casefold()).strip('-') or 'data-set'}-{uuid4().hex[:8]}"
+    with _writing(datasets), staged(datasets / id) as part:
+        version = part / "versions" / "0001"
+        _write_version(version, make(version / "files"), note, datasets / id / "versions" / "0001")
+        _check_name(name)  # it may have been taken meanwhile
+        _write_json(part / "dataset.json", {"name": name, "source": source, "made_at": _now()})
     return _opened(datasets / id)
 
 
-def _free_id(name: str, taken: set[str]) -> str:
-    stem = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-") or "data-set"
-    return next(id for n in count(1) if (id := stem if n == 1 else f"{stem}-{n}") not in taken)
+def _check_name(name: str) -> None:
+    if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+        raise DataError(f"{name[:80]!r} cannot name a data set: use 1 to {MAX_NAME} printable characters.")
+    if any(name == dataset.name for dataset in list_datasets()):
+        raise DataError(f"There is a data set {name!r} already: give this one another name.")
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """A full disk, a folder that may not be written: one sentence instead of a trace."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"'{folder}' cannot be written ({error.strerror or error}): free some space, or set WHATWHERE_HOME to a "
+            "folder you may write."
+        ) from error
 
 
 def import_dataset(
@@ -179,7 +199,7 @@ def import_dataset(
         return None if report is None else lambda done, total: report(what, done, total)
 
     def read(files: Path) -> DatasetIndex:
-        if source.is_dir():
+        if os.path.isdir(source):  # unlike Path.is_dir, never raises: a name can be too long to look up
             index = read_dataset(source.resolve(), format, of("Reading annotations"))
         else:
             unpack(source, files, progress=of("Unpacking"))
@@ -201,7 +221,7 @@ def add_shelf(images: int, seed: int = 0, difficulty: str = "medium", progress: 
     report = None if progress is None else partial(progress, "Painting shelves")
     with FileLock(ensure_folder(settings().datasets_dir) / ".shelf.lock"):
         for dataset in list_datasets():
-            if dataset.name == name:
+            if (dataset.name, dataset.source) == (name, SHELF) and dataset.versions[0].images == images:
                 return dataset
         return create_dataset(
             name,
@@ -212,12 +232,33 @@ def add_shelf(images: int, seed: int = 0, difficulty: str = "medium", progress: 
 
 
 def add_version(dataset: Dataset, note: str, make: Callable[[Path], DatasetIndex]) -> int:
-    """Adds what `make(folder)` returns as the newest version and returns its number; `make` as in `create_dataset`."""
-    with FileLock(dataset.folder / ".lock"):
-        number = max((version.number for version in dataset.versions), default=0) + 1
+    """Adds what `make(folder)` returns as the newest version and returns its number; `make` as in `create_dataset`.
+
+    Raises:
+        DataError: the data set is being changed, or was removed, in another window.
+    """
+    with _locked(dataset), _writing(dataset.folder):
+        sweep(dataset.folder / "versions")
+        number = max(version.number for version in dataset.versions) + 1
         with staged(dataset.version_folder(number)) as part:
             _write_version(part, make(part / "files"), note, dataset.version_folder(number))
     return number
+
+
+@contextmanager
+def _locked(dataset: Dataset) -> Iterator[None]:
+    """The data set for oneself.
+
+    Raises:
+        DataError: somebody else has it, or it is no longer there.
+    """
+    if not (dataset.folder / "dataset.json").is_file():
+        raise DataError(f"'{dataset.name}' was removed in another window.")
+    try:
+        with FileLock(dataset.folder / ".lock", timeout=LOCK_S):
+            yield
+    except Timeout as error:
+        raise DataError(f"'{dataset.name}' is being changed in another window: try again when that is done.") from error
 
 
 def discard_dataset(dataset: Dataset) -> Path:
@@ -232,7 +273,8 @@ def discard_dataset(dataset: Dataset) -> Path:
             raise DataError(f"'{other.name}' uses the pictures of '{dataset.name}': remove that one first.")
     trash = ensure_folder(settings().home / "trash")
     place = trash / f"{dataset.id}-{datetime.now(timezone.utc):%Y%m%dT%H%M%S%f}"
-    os.replace(dataset.folder, place)
+    with _locked(dataset), _writing(trash):
+        os.replace(dataset.folder, place)
     return place
 
 
@@ -253,15 +295,21 @@ def _write_version(folder: Path, index: DatasetIndex, note: str, final: Path) ->
 
 
 def _opened(folder: Path) -> Dataset:
-    about = _read_json(folder / "dataset.json")
+    about = _read_json(folder / "dataset.json", "name", "source")
     return Dataset(folder.name, about["name"], about["source"], folder)
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def _read_json(file: Path, *fields: str) -> dict[str, Any]:
+    """A JSON object that has these fields.
+
+    Raises:
+        DataError: it has not, or cannot be read.
+    """
     try:
-        return json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"'{file}' cannot be read ({error}): move its folder out of the workspace.") from error
+        about = json.loads(file.read_text("utf-8"))
+        return about | {field: about[field] for field in fields}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"'{file}' cannot be read ({error!r}): move its folder out of the workspace.") from error
 
 
 def _write_json(file: Path, about: dict[str, Any]) -> None:

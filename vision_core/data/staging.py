@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from vision_core.errors import DataError
 
@@ -23,7 +27,7 @@ def staged(folder: Path) -> Iterator[Path]:
         raise DataError(f"'{folder}' already exists: name another folder, so that nothing is overwritten.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name[:60]}.", dir=folder.parent))
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name[:60]}.{_process(os.getpid())}.", dir=folder.parent))
     except OSError as error:
         raise DataError(f"Nothing can be written beside '{folder}' ({error.strerror}): name another folder.") from error
     try:
@@ -34,6 +38,20 @@ def staged(folder: Path) -> Iterator[Path]:
         os.replace(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what processes of this machine left in `folder` when they were killed while they were staging."""
+    for part in folder.glob(".*.*.*"):
+        owner = part.name.rsplit(".", 2)[1]
+        number = owner.rpartition("-")[2]
+        if number.isdecimal() and owner == _process(int(number)) and not psutil.pid_exists(int(number)):
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _process(number: int) -> str:
+    """A process of this machine, as a part of a file's name."""
+    return f"{re.sub(r'[^A-Za-z0-9]', '_', platform.node())}-{number}"
 
 
 def link_or_copy(source: Path, target: Path) -> None:

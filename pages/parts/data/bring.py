@@ -1,9 +1,11 @@
-"""Bringing a data set in: an archive, loose pictures, a folder of the server, or Fashion Shelf at any size."""
+"""Bringing a data set in: an archive, a folder of the server, or Fashion Shelf at any size."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -13,6 +15,7 @@ from pages.parts.data.progress import working
 from vision_core.data.formats import AmbiguousFormat
 from vision_core.data.library import MAX_NAME, Dataset, add_shelf, import_dataset
 from vision_core.data.shelf import DIFFICULTIES
+from vision_core.errors import DataError
 from vision_core.images import display_name
 from vision_core.settings import allowed_path, settings
 
@@ -46,7 +49,7 @@ def _archive() -> Dataset | None:
     file = st.file_uploader(
         "Drop a zip or tar with pictures here",
         type=ARCHIVES,
-        key="bring_file",
+        key=f"bring_file_{st.session_state.get('brought', 0)}",  # what was imported needs no memory any more
         max_upload_size=settings().max_dataset_bytes // 1_000_000,
     )
     if file is None:
@@ -58,11 +61,21 @@ def _archive() -> Dataset | None:
     format = _asked_format(file.file_id)
     if not st.button("Import", type="primary", icon=":material/download_done:", key="bring_go"):
         return None
-    with tempfile.TemporaryDirectory(prefix="whatwhere-") as folder, working("Importing", "import") as bar:
-        path = Path(folder) / f"upload{''.join(Path(shown).suffixes[-2:])}"
+    with _space() as folder, working("Importing", "import") as bar:
+        path = Path(folder) / shown
         with path.open("wb") as target:
             shutil.copyfileobj(file, target)
         return _import(path, name, format, file.file_id, bar.stage)
+
+
+@contextmanager
+def _space() -> Iterator[str]:
+    """A folder for the upload; a full disk is one sentence."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="whatwhere-") as folder:
+            yield folder
+    except OSError as error:
+        raise DataError(f"The upload cannot be kept ({error.strerror or error}): free some space.") from error
 
 
 def _folder() -> Dataset | None:

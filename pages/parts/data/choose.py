@@ -9,7 +9,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages import plain, told
 from vision_core.data.index import DatasetIndex
+from vision_core.data.journal import read_operations
 from vision_core.data.library import Dataset, Version, discard_dataset, list_datasets
+from vision_core.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,22 @@ def choose() -> Opened | None:
         key=f"data_{hash((wanted, *ids))}",
     )
     dataset = datasets[id or ids[0]]
+    if st.query_params.get("data") != dataset.id:
+        st.query_params.pop("version", None)  # it was that of another data set
     st.query_params["data"] = dataset.id
     versions = {version.number: version for version in reversed(dataset.versions)}
     number = _version(right, dataset, versions)
-    return Opened(dataset, versions[number], _index(versions[number].uid, dataset, number))
+    try:
+        return Opened(dataset, versions[number], _index(versions[number].uid, dataset, number))
+    except DataError:
+        discard(dataset)  # the only way on
+        raise
 
 
 def _version(place: DeltaGenerator, dataset: Dataset, versions: dict[int, Version]) -> int:
     numbers = list(versions)
     asked = st.query_params.get("version", "")
-    first = int(asked) if asked.isdecimal() and int(asked) in versions else numbers[0]
+    first = next((number for number in numbers if str(number) == asked), numbers[0])
     number = place.selectbox(
         "Version",
         numbers,
@@ -71,6 +79,22 @@ def _version(place: DeltaGenerator, dataset: Dataset, versions: dict[int, Versio
     else:
         st.query_params["version"] = str(number)
     return number
+
+
+def labels_are_in(opened: Opened) -> bool:
+    """Whether this version holds every label that was made on it; if not, says where to make a version with them.
+
+    A fix, named groups or an export would otherwise go on without them.
+    """
+    operations = len(read_operations(opened.dataset.version_folder(opened.version.number)))
+    if operations and opened.version.number == opened.dataset.versions[-1].number:
+        st.warning(
+            f"{operations:,} changes made under “Label” are not in this version yet: make a version with them there "
+            "first.",
+            icon=":material/new_label:",
+        )
+        return False
+    return True
 
 
 def show_newest(dataset: Dataset) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import streamlit as st
 
 from pages import plain
-from pages.parts.data.choose import Opened, show_newest
-from pages.parts.data.gallery import THUMBNAIL_PX, thumbnail
+from pages.parts.data.choose import Opened, labels_are_in, show_newest
+from pages.parts.data.gallery import THUMBNAIL_PX, changed_ns, thumbnail
 from pages.parts.data.progress import working
-from vision_core.data.doctor import CheckOptions, Diagnosis, Finding, check, fix
+from vision_core.data.doctor import CheckOptions, Diagnosis, Finding, Task, check, fix
 from vision_core.data.library import add_version
 from vision_core.errors import ImageError
 
@@ -22,18 +22,18 @@ ICONS = {
 }
 EXAMPLES = 6
 KEPT = 20
-TASKS = {"what it has": None, "classification": "classification", "detection": "detection"}
+TASKS: dict[str, Task | None] = {"what it has": None, "classification": "classification", "detection": "detection"}
 
 
 @st.cache_resource(show_spinner=False)
-def _diagnoses() -> OrderedDict[str, Diagnosis]:
+def _diagnoses() -> OrderedDict[tuple[str, str], Diagnosis]:
     """What the last checks said, the oldest dropped; not a cached function, since checking draws its progress."""
     return OrderedDict()
 
 
 def diagnosis_of(opened: Opened) -> Diagnosis | None:
-    """What the last check of this version said, if there was one."""
-    return _diagnoses().get(opened.key)
+    """What the last check of this version said to this visitor's question, if there was one."""
+    return _diagnoses().get((opened.key, st.session_state.get(f"check_task_{opened.key}", next(iter(TASKS)))))
 
 
 def findings_by_name(opened: Opened) -> dict[str, np.ndarray]:
@@ -50,9 +50,9 @@ def title(finding: Finding) -> str:
 
 def draw(opened: Opened) -> None:
     """The button, or what the check said."""
-    diagnosis = diagnosis_of(opened)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        task = st.selectbox("Judge it for", list(TASKS), key=f"check_task_{opened.key}", width=200)
+        task = st.selectbox("Judge it for", list(TASKS), key=f"check_task_{opened.key}", width=200) or next(iter(TASKS))
+        diagnosis = diagnosis_of(opened)
         asked = st.button(
             "Check again" if diagnosis else "Check this data set",
             type="secondary" if diagnosis else "primary",
@@ -61,10 +61,10 @@ def draw(opened: Opened) -> None:
         )
     if asked:
         with working("Checking", "check") as bar:
-            options = CheckOptions(task=TASKS[task])  # type: ignore[arg-type]
-            _diagnoses()[opened.key] = check(opened.index, options, bar.of("Opening pictures"))
-            while len(_diagnoses()) > KEPT:
-                _diagnoses().popitem(last=False)
+            diagnosis = check(opened.index, _options(opened, task), bar.of("Opening pictures"))
+        _diagnoses()[opened.key, task] = diagnosis
+        while len(_diagnoses()) > KEPT:
+            _diagnoses().popitem(last=False)
         st.rerun()
     if diagnosis is None:
         st.info(
@@ -74,6 +74,16 @@ def draw(opened: Opened) -> None:
         )
         return
     _results(opened, diagnosis)
+
+
+def _options(opened: Opened, task: str) -> CheckOptions:
+    """Pictures that the index leaves out on purpose are no fault where it shares them with another version."""
+    number = opened.version.number
+    shares = number > 1 and not opened.index.root.is_relative_to(opened.dataset.version_folder(number))
+    borrows = opened.index.root.is_relative_to(opened.dataset.folder.parent) and not opened.index.root.is_relative_to(
+        opened.dataset.folder
+    )
+    return CheckOptions(task=TASKS[task], find_unlisted=not (shares or borrows))
 
 
 def _results(opened: Opened, diagnosis: Diagnosis) -> None:
@@ -114,7 +124,7 @@ def _example(opened: Opened, row: int) -> None:
     path = opened.index.path(row)
     try:
         st.image(
-            thumbnail(opened.index, row, opened.key, 0),
+            thumbnail(opened.index, row, opened.key, changed_ns(path)),
             width="stretch",
             caption=plain(path.name),
             alt=path.name,
@@ -124,6 +134,8 @@ def _example(opened: Opened, row: int) -> None:
 
 
 def _fixes(opened: Opened, diagnosis: Diagnosis, chosen: list[str]) -> None:
+    if not labels_are_in(opened):
+        return
     label = f"Make version {opened.dataset.versions[-1].number + 1} with {len(chosen)} fix{'es' * (len(chosen) != 1)}"
     if not st.button(label, type="primary", icon=":material/healing:", disabled=not chosen, key=f"mend_{opened.key}"):
         st.caption("The original is never touched; unchanged pictures take no space again.")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from pages import plain
+from pages import plain, told
 from pages.parts import engine
-from pages.parts.data.choose import Opened, show_newest
-from pages.parts.data.gallery import THUMBNAIL_PX, thumbnail
+from pages.parts.data.choose import Opened, labels_are_in, show_newest
+from pages.parts.data.gallery import THUMBNAIL_PX, changed_ns, thumbnail
 from pages.parts.data.progress import working
 from vision_core.data.clusters import (
     MOST_CLUSTERS,
@@ -63,16 +63,20 @@ def draw(opened: Opened) -> None:
             icon=":material/scatter_plot:",
         )
         if st.button("Make the map", type="primary", icon=":material/scatter_plot:", key=f"map_{opened.key}"):
-            _layouts()[opened.key] = _laid_out(opened)
+            made = _laid_out(opened)
+            if not len(made.rows):
+                st.warning("No picture could be opened; see “Doctor”.", icon=":material/broken_image:")
+                return
+            _layouts()[opened.key] = made
             while len(_layouts()) > KEPT:
                 _layouts().popitem(last=False)
             st.rerun()
         return
-    if not len(layout.rows):
-        st.warning("No picture could be opened; see “Doctor”.", icon=":material/broken_image:")
-        return
     if layout.unreadable:
         st.caption(f"{layout.unreadable:,} pictures could not be opened and are not on the map; see “Doctor”.")
+        if st.button("Make it again", icon=":material/refresh:", key=f"remap_{opened.key}"):
+            _layouts().pop(opened.key, None)
+            st.rerun()
     _explore(opened, layout)
 
 
@@ -86,12 +90,17 @@ def _laid_out(opened: Opened) -> Layout:
 
 
 @st.cache_resource(show_spinner=False, max_entries=50)
-def _clusters(key: str, count: int, _points: np.ndarray) -> Clusters:
+def _clusters(key: str, count: int, pictures: int, _points: np.ndarray) -> Clusters:
     return cluster(_points, count)
 
 
 @st.fragment
 def _explore(opened: Opened, layout: Layout) -> None:
+    with told():  # what goes wrong in a fragment does not reach the page around it
+        _groups(opened, layout)
+
+
+def _groups(opened: Opened, layout: Layout) -> None:
     most = min(MOST_CLUSTERS, len(layout.rows))
     classes = known_classes(opened.index, layout.rows)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -103,7 +112,7 @@ def _explore(opened: Opened, layout: Layout) -> None:
             by = st.segmented_control(
                 "Colour by", [GROUPS, CLASSES], default=GROUPS, required=True, key=f"colour_{opened.key}"
             )
-    groups = _clusters(opened.key, count, layout.points)
+    groups = _clusters(opened.key, count, len(layout.rows), layout.points)
     _agreement(groups, classes)
     left, right = st.columns([2, 1], gap="large")
     with left:
@@ -155,7 +164,7 @@ def _chosen(opened: Opened, rows: list[int]) -> None:
 def _picture(opened: Opened, row: int, width_px: int) -> None:
     name = opened.index.path(row).name
     try:
-        st.image(thumbnail(opened.index, row, opened.key, 0), width=width_px, alt=name)
+        st.image(thumbnail(opened.index, row, opened.key, changed_ns(opened.index.path(row))), width=width_px, alt=name)
     except ImageError:
         st.caption(f":material/broken_image: {plain(name)}")
 
@@ -169,6 +178,7 @@ def _name_groups(opened: Opened, layout: Layout, groups: Clusters) -> None:
             names[number] = st.text_input(
                 f"Group {number + 1}: {groups.sizes[number]:,} pictures",
                 placeholder="a label",
+                max_chars=200,
                 key=f"name_{opened.key}_{len(groups.centres)}_{number}",
                 width=230,
             )
@@ -178,7 +188,7 @@ def _name_groups(opened: Opened, layout: Layout, groups: Clusters) -> None:
     unlabelled = opened.index.images["labels"].null_count
     if not unlabelled:
         st.caption("Every picture has image labels already; names of groups would change none of them.")
-    elif st.button(
+    elif labels_are_in(opened) and st.button(
         f"Label their pictures in a new version ({len(named)} named)",
         type="primary",
         icon=":material/new_label:",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from math import ceil
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -80,7 +81,7 @@ def _thumbnail(opened: Opened, record: ImageRecord) -> None:
     with st.container(width=THUMBNAIL_PX, key=f"thumbnail_{record.row}"):
         try:
             st.image(
-                thumbnail(opened.index, record.row, opened.key, _changed_ns(record)),
+                thumbnail(opened.index, record.row, opened.key, changed_ns(record.path)),
                 width=THUMBNAIL_PX,
                 alt=f"{record.path.name}: {_summary(opened.index, record)}",
             )
@@ -96,9 +97,10 @@ def _thumbnail(opened: Opened, record: ImageRecord) -> None:
         )
 
 
-def _changed_ns(record: ImageRecord) -> int:
+def changed_ns(path: Path) -> int:
+    """When the file was changed last; 0 where there is none."""
     try:
-        return os.stat(record.path).st_mtime_ns
+        return os.stat(path).st_mtime_ns
     except OSError:
         return 0
 

@@ -6,13 +6,15 @@ import shutil
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import streamlit as st
 
 from pages import plain, told
 from pages.parts import engine, labelling
 from pages.parts.data.bring import FORMAT_TITLES, FORMATS
-from pages.parts.data.choose import Opened, show_newest
+from pages.parts.data.choose import Opened, labels_are_in, show_newest
 from pages.parts.data.progress import working
 from vision_core.data.formats import write_dataset
 from vision_core.data.journal import read_operations, replay
@@ -33,6 +35,8 @@ HOW = {
 
 def draw(opened: Opened) -> None:
     """Detection data as classification data, and the data set in other formats."""
+    if not labels_are_in(opened):
+        return
     left, right = st.columns(2, gap="large")
     with left, told():
         _as_classification(opened)
@@ -71,44 +75,56 @@ def _write(opened: Opened) -> None:
         folder = exports / f"{opened.dataset.id}-{opened.version.number}-{format}-{datetime.now():%Y%m%d-%H%M%S}"
         with working("Writing", "write") as bar:
             written = write_dataset(opened.index, folder, format, bar.of("Writing pictures"))
-        st.session_state[kept] = (folder, written.notes)
+        size_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        st.session_state[kept] = (folder, written.notes, size_bytes)
     if kept not in st.session_state:
         st.caption("It is written into the workspace; unchanged pictures take no space again.")
         return
-    folder, notes = st.session_state[kept]
+    folder, notes, size_bytes = st.session_state[kept]
     st.success(f"Written to `{folder}`", icon=":material/check:")
     for note in notes:
         st.caption(f":material/info: {plain(note)}")
-    if sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) <= DOWNLOAD_BYTES:
+    if size_bytes <= DOWNLOAD_BYTES:
         st.download_button(
             "Download as a zip", partial(_zipped, folder), f"{folder.name}.zip", "application/zip", on_click="ignore"
         )
 
 
 def _zipped(folder: Path) -> bytes:
-    archive = Path(shutil.make_archive(str(folder.with_suffix("")) + "-download", "zip", folder))
-    try:
-        return archive.read_bytes()
-    finally:
-        archive.unlink()
+    with TemporaryDirectory(dir=folder.parent) as space:
+        return Path(shutil.make_archive(str(Path(space) / "download"), "zip", folder)).read_bytes()
 
 
 def label(opened: Opened) -> None:
     """The labelling section, and a button that makes a version of what was labelled."""
+    if _unknown_classes(opened):
+        st.warning(
+            "Some boxes or labels are of classes that this data set does not define. Mend “Unknown class” under "
+            "“Doctor” first.",
+            icon=":material/stethoscope:",
+        )
+        return
     folder = opened.dataset.version_folder(opened.version.number)
     labelling.draw(opened.index, folder, _propose, key=f"labelling_{opened.key}")
     _labels_as_version(opened, folder)
 
 
+def _unknown_classes(opened: Opened) -> bool:
+    index = opened.index
+    ids = np.concatenate([index.label_pairs()[1], index.box_column("class_id")])
+    return bool(((ids < 0) | (ids >= len(index.class_names))).any())
+
+
 @st.fragment
 def _labels_as_version(opened: Opened, folder: Path) -> None:
     st.caption("Changes are kept beside this version as you make them; training and charts use versions.")
-    if st.button("Make a version with these labels", icon=":material/new_label:", key=f"relabel_{opened.key}"):
+    if not st.button("Make a version with these labels", icon=":material/new_label:", key=f"relabel_{opened.key}"):
+        return
+    with told():
         operations = len(read_operations(folder))
         if not operations:
             st.info("Nothing was labelled here yet.")
-            return
-        with told():
+        else:
             add_version(opened.dataset, f"labelled, {operations} changes", lambda _: replay(folder, opened.index))
             show_newest(opened.dataset)
 

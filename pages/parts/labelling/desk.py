@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ Proposer = Callable[[Path], Detections]
 BEFORE, AFTER = 1, 2
 """Neighbours that the browser gets beforehand, so that the next picture is there when its key is pressed."""
 _SAME_BOX_IOU = 0.7
+_opening = threading.Lock()  # two tabs may come at once
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -45,12 +47,13 @@ def journal_of(folder: Path, index: DatasetIndex) -> Journal:
     Raises:
         DataError: another process holds it, or it cannot be read.
     """
-    journals = _open_journals()
     key = folder.resolve()
-    journal = journals.get(key)
-    if journal is None:
-        journal = journals.setdefault(key, Journal(key, index))
-    return journal
+    with _opening:
+        journals = _open_journals()
+        journal = journals.get(key)
+        if journal is None:
+            journal = journals[key] = Journal(key, index)
+        return journal
 
 
 @dataclass

@@ -90,7 +90,7 @@ def _listing(case: Case) -> Iterator[Finding]:
     if len(again):
         words = f"{plural(len(again), 'entry')} of a picture listed before."
         yield case.finding("listed_twice", words, again, partners=case.first_listed[again])
-    if case.index.root.is_dir():
+    if case.options.find_unlisted and case.index.root.is_dir():
         below = (path.relative_to(case.index.root).as_posix() for path in iter_folder(case.index.root))
         listed = set(case.paths)
         unlisted = [path for path in below if path not in listed]

@@ -34,6 +34,8 @@ class CheckOptions:
         max_background: share of pictures without any object that is still usual.
         min_pictures: pictures of use that each task needs.
         min_split_pictures: fewer make a split small.
+        find_unlisted: look for pictures that lie below the root and are not in the index; not for one that shares its
+            pictures with others.
         workers: threads; None: one a core.
     """
 
@@ -50,6 +52,7 @@ class CheckOptions:
     max_background: float = 0.5
     min_pictures: Mapping[Task, int] = field(default_factory=lambda: _LEAST_PICTURES)
     min_split_pictures: int = 20
+    find_unlisted: bool = True
     workers: int | None = None
 
 

@@ -99,6 +99,12 @@ class Listing:
         ]
         return Listing(self.root / folder, cut[0], cut[1], self.links_out)
 
+    def leads_out(self, path: str) -> bool:
+        """Whether a path below the root is there, but by way of a link somewhere else."""
+        whole = os.path.join(self.root, path)
+        root = os.path.realpath(self.root)
+        return os.path.exists(whole) and os.path.commonpath([root, os.path.realpath(whole)]) != root
+
     def notes(self) -> list[str]:
         """What was left out of the walk, in a sentence."""
         if not self.links_out:

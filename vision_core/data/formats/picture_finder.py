@@ -55,7 +55,10 @@ class PictureFinder:
             raise source.error(
                 place, f"{shown(mention)} leads out of the data set, and no picture inside has that name"
             )
-        return self._starts[0] + "/".join(parts)
+        path = self._starts[0] + "/".join(parts)
+        if self._listing.leads_out(path):
+            raise source.error(place, f"{shown(mention)} is a link that leads out of the data set")
+        return path
 
     def by_stem(self, stem: str) -> str | None:
         """The picture called `stem` plus some extension in one of the folders, or None."""

@@ -35,7 +35,7 @@ def compare(refs: tuple[Ref, ...], contenders: list[Contender]) -> None:
                 strips.append(st.empty())
         if shown:
             unfiltered = [columns.result(column.contender, ref, replace(view, only=())) for column in shown]
-            answers.panel(unfiltered, view.score, ref.digest)
+            answers.panel(unfiltered, view.score, ref.digest, bool(view.only))
         remember("Compare")  # after everything that writes to the address
         if shown:
             downloads.panel(shown, ref, refs, view)

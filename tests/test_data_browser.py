@@ -13,6 +13,8 @@ from tests.browser import Server, Tab, chromium, find_chromium, serve, visit
 from tests.test_browser import ONE_THREAD, check
 from tests.test_data_page import messy as messy  # a fixture
 from tests.test_library import zipped
+from vision_core.data.journal import read_operations
+from vision_core.data.shelf import CLASS_NAMES
 
 pytestmark = [
     pytest.mark.browser,
@@ -65,6 +67,31 @@ def test_a_zip_is_imported_checked_and_mended(tab: Tab, server: Server, messy: P
 
     page.get_by_role("radio", name="Pictures").click()
     expect(page.locator(".st-key-thumbnails img")).to_have_count(24)
+
+
+def test_keys_label_whoever_came_by_the_tab(tab: Tab, server: Server) -> None:
+    page = tab.page
+    page.goto(f"{server.url}/Data?section=Overview")
+    expect(page.get_by_role("combobox", name="Data set")).to_have_value("Fashion Shelf")
+    page.get_by_role("radio", name="Label").click()
+    expect(page.locator(".sheet")).to_be_visible()
+    tab.settled()
+    page.keyboard.press("3")  # before any click in the picture
+    area = page.locator(".overlay").bounding_box()
+    assert area is not None
+    before = page.locator(".box.line").count()
+    x, y = area["x"] + 5, area["y"] + 5
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y + 30, steps=5)
+    page.mouse.up()
+    expect(page.locator(".box.line")).to_have_count(before + 1)
+    page.keyboard.press("2")
+    expect(page.locator('.saved[data-state="saved"]')).to_be_visible()
+    (journal,) = (server.log.parent / "datasets").glob("fashion-shelf*/versions/0001")
+    operations = read_operations(journal)
+    assert operations[0].class_name == CLASS_NAMES[2], "the key before the box chose its class"
+    assert operations[-1].class_name == CLASS_NAMES[1], "the key after it changed it"
 
 
 def test_a_reload_keeps_the_data_set_and_the_section(tab: Tab, server: Server) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.data_files import picture_bytes, put, tree
 from vision_core.data.formats import WRITERS, possible_readings, read_dataset, write_dataset
+from vision_core.data.formats.writing import safe_name
 from vision_core.data.index import DatasetIndex, IndexBuilder, differences
 from vision_core.errors import DataError
 
@@ -319,3 +320,12 @@ def test_names_that_collide_are_kept_apart(tmp_path: Path) -> None:
         assert len(set(stems)) == len(paths)
         same_objects(written, index)
         assert "pictures got another name" in " ".join(written.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("0 .", "0"), (" a. ", "a"), ("con", "_con"), ("a/b", "a_b"), ("x" * 99 + " y", "x" * 99)]
+)
+def test_a_safe_name_has_nothing_at_its_end_that_a_file_system_drops(text: str, name: str) -> None:
+    safe = safe_name(text)
+    assert safe.startswith(name)
+    assert safe == safe.rstrip(" .") == safe_name(safe)

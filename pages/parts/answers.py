@@ -15,7 +15,7 @@ from vision_core.vocabulary import covers
 MARKS = {"yes": "✓", "no": "✗", "says": "", "cannot say": "–"}
 
 
-def panel(columns: list[Shown], score: float, digest: str) -> None:
+def panel(columns: list[Shown], score: float, digest: str, filtered: bool) -> None:
     """Draws the panel for one picture; the thing that is asked about is the user's choice."""
     st.subheader("Who can answer what?", anchor=False)
     things = _things(columns)
@@ -23,6 +23,8 @@ def panel(columns: list[Shown], score: float, digest: str) -> None:
     thing = choose("Ask about", things, "thing", f"thing_{digest}", help)
     rows = ask_all([column.said for column in columns], thing, score)
     heads = headings([column.contender for column in columns])
+    if filtered:
+        st.caption("Asked of everything they see: the class filter above does not count here.")
     with st.container(key="answers"):
         st.html(_table(rows, heads))
         for row in rows:

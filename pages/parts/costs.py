@@ -22,6 +22,7 @@ from vision_core.costs.prices import Price, PriceList, load_prices, save_prices,
 from vision_core.costs.report import price_per_million
 from vision_core.types import Timing
 
+BUSY = 2.5  # times the median at which the 95th percentile says more of the machine than of the model
 DOLLAR = "\\$"  # a bare one starts a formula in Streamlit's Markdown
 
 
@@ -66,6 +67,8 @@ def panel(columns: list[Shown], strips: list[DeltaGenerator], ref: Ref, view: Vi
             f"thread{'s' * (latency.threads != 1)}. Decoding the file is not included; p95 of few runs is close to "
             "the slowest."
         )
+        if any(latency.p95_ms > BUSY * latency.p50_ms for _, latency in measured):
+            st.warning("Runs differed a lot: something else keeps this machine busy. Measure again when it is quiet.")
 
 
 def _measured(column: Shown, strip: DeltaGenerator, ref: Ref, view: View) -> engine.Cost:

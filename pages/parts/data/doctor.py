@@ -69,7 +69,7 @@ def draw(opened: Opened) -> None:
     if diagnosis is None:
         st.info(
             "The doctor opens every picture once and looks for some forty kinds of fault: damaged files, copies in "
-            "both train and test, wrong boxes, misspelt labels … It changes nothing by itself.",
+            "both train and test, wrong boxes, labels spelled in several ways … It changes nothing by itself.",
             icon=":material/stethoscope:",
         )
         return

@@ -125,7 +125,11 @@ def _labels_as_version(opened: Opened, folder: Path) -> None:
         if not operations:
             st.info("Nothing was labelled here yet.")
         else:
-            add_version(opened.dataset, f"labelled, {operations} changes", lambda _: replay(folder, opened.index))
+            add_version(
+                opened.dataset,
+                f"labelled, {operations} change{'s' * (operations != 1)}",
+                lambda _: replay(folder, opened.index),
+            )
             show_newest(opened.dataset)
 
 

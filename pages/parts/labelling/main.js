@@ -27,11 +27,19 @@ function open(desk, root) {
     canvas.render();
     panel.render();
   };
-  // Keys work without a click first, as long as nothing else on the page has the focus.
+  // Keys work without a click first, also while a button of the page has the focus (the one that led here, say), but
+  // for those that the button itself understands; never while somebody types elsewhere.
+  const typing = "input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable=true]";
   const key = (event) => {
     const focus = document.activeElement;
-    if (!event.defaultPrevented && (!focus || focus === document.body)) panel.key(event);
+    const elsewhere = focus && focus !== document.body;
+    if (event.defaultPrevented || panel.root.contains(focus) || panel.root.getRootNode().host === focus) return;
+    if (elsewhere && (focus.matches(typing) || /^(Arrow.*|Enter|Tab|Escape| )$/.test(event.key))) return;
+    panel.key(event);
   };
+  panel.root.addEventListener("pointerdown", (event) => {
+    if (event.target.type !== "text") panel.root.focus({ preventScroll: true });
+  });
   const hidden = () => model.clock.tick();
   document.addEventListener("keydown", key);
   document.addEventListener("visibilitychange", hidden);

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from vision_core.data.index import DatasetIndex
-from vision_core.data.looks import THUMBNAIL_EDGE, State, look
-from vision_core.data.threads import Progress, in_order
+from vision_core.data.lookers import looks
+from vision_core.data.looks import THUMBNAIL_EDGE, State
+from vision_core.data.threads import Progress
 from vision_core.images import configured_limits
 
 
@@ -56,7 +56,7 @@ def survey(index: DatasetIndex, progress: Progress | None = None, workers: int |
 
     Args:
         progress: called after every picture; raise in it to cancel.
-        workers: threads; by default one a core.
+        workers: processes (threads for few pictures); by default one a core.
     """
     total = len(index)
     seen = Survey(
@@ -70,8 +70,8 @@ def survey(index: DatasetIndex, progress: Progress | None = None, workers: int |
         thumbnails=np.zeros((total, THUMBNAIL_EDGE**2 * 3), np.uint8),
     )
     paths = (index.root / path.as_py() for path in index.images["path"])
-    with closing(in_order(partial(look, limits=configured_limits()), paths, workers)) as looks:
-        for row, one in enumerate(looks):
+    with closing(looks(paths, total, configured_limits(), workers)) as seen_files:
+        for row, one in enumerate(seen_files):
             if one.reason:
                 seen.reasons[row] = one.reason
             seen.states[row], kinds[row] = one.state, one.kind

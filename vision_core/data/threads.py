@@ -1,8 +1,8 @@
 """Work on many pictures at once, with results in order and only a few of them in memory.
 
 Decoding runs outside Python's lock, so threads use all cores; unlike processes they start at once, also inside a
-server, and need no copies of what they work on. Where decoding takes less than a millisecond the lock is what counts,
-and processes would be up to twice as quick (`benchmarks/data_check.py` measures both).
+server, and need no copies of what they work on. Where decoding takes less than a millisecond the lock is what counts:
+`vision_core/data/lookers.py` uses processes there (`benchmarks/data_check.py` measures both).
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ def report(figures: dict[str, Any]) -> str:
         "brackets. The plain loop opens and decodes. The check decodes too (JPEGs to an eighth at most, but every "
         "coefficient), hashes file and look, compares all with all for near duplicates, and judges labels, boxes and "
         "splits. On a busy machine the last column is the one to read.\n\n"
-        f"{shared.table(['JPEG', 'pictures', 'before the check, MB', 'at its peak, MB'], memory)}\n\n"
+        f"{shared.table(headings, memory)}\n\n"
         "Resident memory of a fresh process, and of the largest process that it started to look at files."
     )
 

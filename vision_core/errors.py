@@ -31,6 +31,10 @@ class SettingsError(VisionError):
     """A configuration value, option or argument outside what is allowed."""
 
 
+class TrainingError(VisionError):
+    """Training that cannot go on: the loss is not finite, memory or disk are exhausted, a picture has gone."""
+
+
 def suggest(name: str, known: list[str], limit: int = 3) -> str:
     """The ' Did you mean …?' half of an error sentence; empty when nothing is close.
 

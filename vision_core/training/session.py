@@ -1,0 +1,385 @@
+"""Everything one run holds while it learns: data, network, optimiser, how far it is; and how to restore it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, GradientState, PartialState
+from timm.optim import create_optimizer_v2  # pyright: ignore[reportPrivateImportUsage]
+from timm.scheduler.cosine_lr import CosineLRScheduler
+from timm.utils.model_ema import ModelEmaV3
+from torch import Tensor, nn
+
+from vision_core.data.augment import AUGMENTATIONS
+from vision_core.data.threads import available_cores
+from vision_core.errors import TrainingError
+from vision_core.models.catalogue import get_spec
+from vision_core.run_folder import BEST, LAST, RunFolder
+from vision_core.settings import REPOSITORY
+from vision_core.training import checkpoints, networks
+from vision_core.training.clock import Clock
+from vision_core.training.config import TrainConfig
+from vision_core.training.feed import PictureFeed, plan_epoch
+from vision_core.training.instant import FeatureFeed, FeatureObjective
+from vision_core.training.objectives import Objective, objective_for
+from vision_core.training.task_data import Stage, TaskData, prepare
+from vision_core.types import ModelSpec, Preprocessing
+
+LOWEST_RATE = 0.01
+"""Where the cosine ends, as a share of the highest rate."""
+_PACKAGES = ("torch", "torchvision", "timm", "libreyolo", "accelerate", "numpy", "pillow")
+
+
+class Learner(nn.Module):
+    """The network and its loss as one module, so that accelerate can distribute both."""
+
+    def __init__(self, network: nn.Module, objective: Objective) -> None:
+        super().__init__()
+        self.network = network
+        self._losses = objective.losses
+
+    def forward(self, inputs: Any, targets: Any) -> dict[str, Tensor]:
+        return self._losses(self.network, inputs, targets)
+
+
+@dataclass
+class Standing:
+    """How far a run is; all of it is saved.
+
+    Attributes:
+        epoch: the epoch it is in, from 0; step: the next step of it.
+        updates: steps of the optimiser since the stage began.
+        micro_batch: pictures that go through the network at once.
+        sums: losses of this epoch, each times the pictures it is the mean of; pictures: how many.
+        best: the best figure so far, and best_epoch its epoch, from 1.
+        history: one record an epoch; previews: what the network said of a few pictures.
+    """
+
+    micro_batch: int
+    epoch: int = 0
+    step: int = 0
+    updates: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    pictures: int = 0
+    best: float = -1.0
+    best_epoch: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    previews: list[dict[str, Any]] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+
+
+class Session:
+    """One run at work.
+
+    Attributes:
+        network: the whole network, as it is saved; trained: what learns (the network, or its head).
+        stage_frozen: whether the backbone is frozen now.
+    """
+
+    def __init__(self, run: RunFolder, progress: Stage | None = None) -> None:
+        self.run, self.config = run, run.config()
+        self.accelerator = make_accelerator(self.config, run.path)
+        self.device = self.accelerator.device
+        torch.set_num_threads(self.config.threads or available_cores())
+        torch.manual_seed(self.config.seed)
+        if self.device.type == "cpu":
+            torch.use_deterministic_algorithms(True, warn_only=True)
+        with self.accelerator.main_process_first():
+            self.data = prepare(self.config, run.path / "data", progress)
+        self.spec = get_spec(self.config.model)
+        self.how = sized(self.spec, self.config.input_size_px)
+        self.network, started = networks.build(self.spec, self.data.class_names, self.config.start)
+        self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.rows = self.data.rows
+        self.standing = Standing(micro_batch=self.config.micro_batch or self.config.batch_size)
+        self.standing.events.append(started)
+        self._describe()
+        self.objective, self.feed, self.trained = self._task(progress)
+        self.watched = self.data.shown_rows()
+        self.ema = ModelEmaV3(self.trained, self.config.ema_decay, use_warmup=True) if self.config.ema_decay else None
+        self.stage_frozen: bool | None = None
+        self.clock = Clock(self.device)
+        self.learner: nn.Module
+        self.optimizer: Any
+        self.schedule: CosineLRScheduler
+        self._restore()
+
+    def _task(self, progress: Stage | None) -> tuple[Objective, Any, nn.Module]:
+        augmentation = AUGMENTATIONS[self.config.augmentation]
+        pictures = PictureFeed(self.data.index, self.how, augmentation, self.config.seed)
+        objective = objective_for(self.config, self.data, self.how)
+        check_batches(self.config, self.data, self.network)
+        if not self.config.views:
+            return objective, pictures, self.network
+        features = networks.Features(self.network)
+        feed = FeatureFeed(pictures, features, objective, self.device, self.data, self.config, progress)
+        return FeatureObjective(self.config, self.data, self.how), feed, features.head
+
+    def enter_stage(self, epoch: int) -> bool:
+        """Freezes or unfreezes for this epoch, with an optimiser and a schedule of its own; True when one began."""
+        frozen = epoch < self.config.frozen_epochs
+        if frozen == self.stage_frozen:
+            return False
+        self.stage_frozen = frozen
+        if self.config.views:
+            self.trained.requires_grad_(True)
+        elif frozen:
+            networks.freeze(self.network, self.config.task == "detection")
+        else:
+            self.network.requires_grad_(True)
+        first = 0 if frozen else min(self.config.frozen_epochs, self.config.epochs)
+        last = self.config.frozen_epochs if frozen else self.config.epochs
+        updates = (min(last, self.config.epochs) - first) * len(self.plan(epoch))
+        optimizer = self._make_optimizer()
+        self.schedule = CosineLRScheduler(
+            optimizer,
+            t_initial=max(1, updates),
+            lr_min=LOWEST_RATE * (self.config.learning_rate or 0.0),
+            warmup_t=round(updates * self.config.warmup),
+            warmup_lr_init=LOWEST_RATE * (self.config.learning_rate or 0.0),
+            t_in_epochs=False,
+        )
+        learner: nn.Module = Learner(self.trained, self.objective)
+        if self.config.compile:
+            learner.compile()
+        self.learner, self.optimizer = self.accelerator.prepare(learner, optimizer)
+        self.standing.updates = 0
+        return True
+
+    def _make_optimizer(self) -> torch.optim.Optimizer:
+        inner = self.trained
+        decay = self.config.layer_decay if self.config.layer_decay < 1 and not self.config.views else None
+        if decay is not None:
+            inner = networks.layered(self.network, self.config.task == "detection")
+        rate = self.config.learning_rate
+        if rate is None:
+            raise TrainingError("No learning rate was found yet: set one, or start the run with 'train'.")
+        fused: dict[str, Any] = (
+            {"fused": True} if self.config.optimizer == "adamw" and self.device.type == "cuda" else {}
+        )
+        return create_optimizer_v2(
+            networks.plain(inner),
+            opt=self.config.optimizer,
+            lr=rate,
+            weight_decay=self.config.weight_decay,
+            layer_decay=decay,
+            **fused,
+        )
+
+    def plan(self, epoch: int) -> list[np.ndarray]:
+        """The rows of every step of an epoch, of all processes together."""
+        weights = self.data.row_weights() if self.config.balance == "sampling" else None
+        return plan_epoch(self.rows["train"], self.config.batch_size, self.config.seed, epoch, weights)
+
+    def autocast(self) -> AbstractContextManager[None]:
+        return self.accelerator.autocast()
+
+    def judged(self) -> nn.Module:
+        """What is judged and kept: the averaged weights where there are some."""
+        return self.trained if self.ema is None else self.ema.module
+
+    def about(self) -> dict[str, Any]:
+        """What a weights file says of itself."""
+        how = self.how
+        return {
+            "model": self.config.model,
+            "task": self.config.task,
+            "class_names": list(self.data.class_names),
+            "multi_label": self.data.multi_label,
+            "input_size_px": how.size_px,
+            "preprocessing": {name: getattr(how, name) for name in Preprocessing.__dataclass_fields__},
+            "made_with": "WhatWhere",
+        }
+
+    def _describe(self) -> None:
+        """Completes `config.json`: what the data says, and what it was trained with."""
+        if not self.accelerator.is_main_process:
+            return
+        known = self.run.read("config.json").get("environment", {}).get("data_fingerprint")
+        fingerprint = self.data.fingerprint()
+        if known not in (None, fingerprint):
+            self.standing.events.append("The pictures have changed since this run began.")
+        self.run.extend_config(
+            class_names=list(self.data.class_names),
+            multi_label=self.data.multi_label,
+            input_size_px=self.how.size_px,
+            environment=environment(self.device) | {"data_fingerprint": fingerprint},
+        )
+
+    def state(self) -> dict[str, Any]:
+        """All that `resume.pt` holds."""
+        averaged = None if self.ema is None else self.ema.module.state_dict()
+        return {
+            "network": self.trained.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else None,
+            "averaged": averaged,
+            "standing": vars(self.standing),
+            "random": torch.get_rng_state(),
+        }
+
+    def save(self) -> None:
+        """Writes `resume.pt`.
+
+        Raises:
+            TrainingError: the disk is full or cannot be written; the checkpoint before is whole.
+        """
+        if not self.accelerator.is_main_process:
+            return
+        try:
+            checkpoints.save_resume(self.run.checkpoints, self.state(), self.config.keep_checkpoints)
+        except OSError as error:
+            raise cannot_write(error) from error
+
+    def save_weights(self, best: bool) -> None:
+        """Writes `last.safetensors`, and `best.safetensors` where this is the best; raises as `save`."""
+        if not self.accelerator.is_main_process:
+            return
+        try:
+            with self._averaged_in_place():
+                if best:
+                    checkpoints.save_weights(self.run.path / BEST, self.network, self.about())
+                checkpoints.save_weights(self.run.path / LAST, self.network, self.about())
+        except OSError as error:
+            raise cannot_write(error) from error
+
+    def _averaged_in_place(self) -> AbstractContextManager[None]:
+        return _Swapped(self.trained, None if self.ema is None else self.ema.module)
+
+    def _restore(self) -> None:
+        """Goes on where the last whole checkpoint was."""
+        saved, damaged = checkpoints.load_resume(self.run.checkpoints)
+        if saved is None:
+            self.enter_stage(0)
+            return
+        self.standing = Standing(**saved["standing"])
+        self.standing.events += damaged
+        self.trained.load_state_dict(saved["network"])
+        standing = replace(self.standing)
+        self.enter_stage(min(standing.epoch, self.config.epochs - 1))
+        self.standing.updates = standing.updates
+        self.optimizer.load_state_dict(saved["optimizer"])
+        if self.accelerator.scaler and saved["scaler"]:
+            self.accelerator.scaler.load_state_dict(saved["scaler"])
+        if self.ema is not None:
+            self.ema.module.load_state_dict(saved["averaged"])
+        torch.set_rng_state(saved["random"])
+
+
+class _Swapped:
+    """Another module's values in place of a module's own, for a moment."""
+
+    def __init__(self, module: nn.Module, other: nn.Module | None) -> None:
+        self._module, self._other = module, other
+
+    def __enter__(self) -> None:
+        if self._other is not None:
+            self._own = {name: tensor.clone() for name, tensor in self._module.state_dict().items()}
+            self._module.load_state_dict(self._other.state_dict())
+
+    def __exit__(self, *_: object) -> None:
+        if self._other is not None:
+            self._module.load_state_dict(self._own)
+
+
+def make_accelerator(config: TrainConfig, folder: Path) -> Accelerator:
+    """accelerate's view of this machine, for this configuration; a former run's in the same process is forgotten."""
+    if not PartialState._shared_state or PartialState().num_processes == 1:
+        AcceleratorState._reset_state(reset_partial_state=True)
+        GradientState._reset_state()
+    on_cpu = config.device == "cpu" or (config.device is None and not torch.cuda.is_available())
+    if config.device and config.device.startswith("cuda:"):
+        os.environ["ACCELERATE_TORCH_DEVICE"] = config.device
+    precision = config.precision
+    if precision == "auto":
+        precision = "fp32" if on_cpu else "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    accelerator = Accelerator(
+        cpu=on_cpu,
+        mixed_precision="no" if precision == "fp32" else precision,
+        log_with=list(config.trackers) or None,  # type: ignore[arg-type]
+        project_dir=str(folder / "trackers"),
+    )
+    if config.trackers:
+        plain = {name: value for name, value in config.to_json().items() if isinstance(value, (int, float, str, bool))}
+        accelerator.init_trackers("whatwhere", plain)
+    return accelerator
+
+
+def sized(spec: ModelSpec, input_size_px: int | None) -> Preprocessing:
+    """The model's preprocessing at another input size; a classifier's margin around its crop grows along."""
+    how = spec.preprocessing
+    if input_size_px is None or input_size_px == how.size_px:
+        return how
+    ratio = input_size_px / how.size_px
+    return replace(
+        how,
+        size_px=input_size_px,
+        resize_px=None if how.resize_px is None or how.mode != "crop" else round(how.resize_px * ratio),
+        max_size_px=None if how.max_size_px is None else round(how.max_size_px * ratio),
+    )
+
+
+def check_batches(config: TrainConfig, data: TaskData, network: nn.Module) -> None:
+    """Refuses batches of one picture where batch norm learns from them.
+
+    Raises:
+        TrainingError: names the setting to change.
+    """
+    learns_norm = networks.has_batch_norm(network) and not config.views and config.frozen_epochs < config.epochs
+    smallest = min(map(len, plan_epoch(data.rows["train"], config.batch_size, 0, 0)))
+    at_once = min(smallest, config.micro_batch or smallest)
+    if learns_norm and at_once < 2 and config.task == "classification":
+        raise TrainingError(
+            f"{config.model} has batch norm, which cannot learn from one picture at a time (batch_size "
+            f"{config.batch_size}, micro_batch {config.micro_batch}): set both to at least 2."
+        )
+
+
+def cannot_write(error: OSError) -> TrainingError:
+    """What to say when a checkpoint could not be written."""
+    return TrainingError(
+        f"A checkpoint could not be written ({error.strerror or error}): free some space or make the folder writable, "
+        "then resume; the checkpoint before is whole."
+    )
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Versions and hardware, as `config.json` keeps them."""
+    versions = {}
+    for package in _PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return {
+        "code": code_version(),
+        "python": platform.python_version(),
+        "packages": versions,
+        "system": platform.platform(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU",
+        "cores": available_cores(),
+        "threads": torch.get_num_threads(),
+        "memory_bytes": psutil.virtual_memory().total,
+    }
+
+
+def code_version() -> str:
+    """The package's version, and the commit where it is a checkout."""
+    from vision_core import __version__
+
+    command = ["git", "-C", str(REPOSITORY), "rev-parse", "--short", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return __version__
+    commit = found.stdout.strip()
+    return f"{__version__}+{commit}" if found.returncode == 0 and commit else __version__

@@ -359,7 +359,7 @@ def test_a_painter_that_dies_is_reported_and_leaves_nothing(tmp_path, monkeypatc
     monkeypatch.setattr("os.cpu_count", lambda: 2)
 
     def take_away(done: int, total: int) -> None:  # the disk fails under the painters
-        for staging in tmp_path.glob(".shelf.part-*/*"):
+        for staging in tmp_path.glob(".shelf.*/*"):
             for file in staging.iterdir():
                 file.unlink()
             staging.rmdir()
@@ -374,7 +374,7 @@ def test_a_killed_process_leaves_no_half_shelf_and_the_next_one_makes_it(tmp_pat
     code = "import sys, pathlib, vision_core.data.shelf as s; s.make_shelf(pathlib.Path(sys.argv[1]), 5000, 2, 'easy')"
     process = subprocess.Popen([sys.executable, "-c", code, str(folder)], cwd=REPOSITORY, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob(".shelf.part-*/*/*.png"))) < 6:
+    while len(list(tmp_path.glob(".shelf.*/*/*.png"))) < 6:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -8,13 +8,7 @@ counted as they are written, whatever the archive claims. The destination appear
 
 from __future__ import annotations
 
-import glob
-import os
 import re
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -24,15 +18,9 @@ from vision_core.data.staging import staged
 from vision_core.data.threads import Progress
 from vision_core.errors import DataError
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-
 _BLOCK_BYTES = 2**20
 _LONGEST_NAME_BYTES = 255
 _DEEPEST = 64
-_FRESH_S = 60  # a folder this young may be about to be locked
 
 
 @dataclass(frozen=True)
@@ -70,39 +58,13 @@ def unpack(
         DataError: no archive, a damaged or encrypted one, one that holds anything but files and folders or a name that
             leads elsewhere, or one beyond the limits. Nothing is left of it then.
     """
-    _remove_leftovers(destination)
-    with staged(destination) as part, _held(part):
+    with staged(destination) as part:
         taker = _Taker(archive, part, limits)
         for member in members(archive, limits.max_files):
             taker.take(member)
             if progress:
                 progress(member.archive_bytes_read, taker.archive_bytes)
     return destination
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[bool]:
-    """Locks a folder for as long as this process lives; False when another holds it, or the system cannot lock."""
-    if fcntl is None:
-        yield False
-        return
-    locked, descriptor = False, os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            locked = True
-        yield locked
-    finally:
-        os.close(descriptor)
-
-
-def _remove_leftovers(destination: Path) -> None:
-    """Removes what processes that were killed while unpacking to `destination` left beside it."""
-    for part in destination.parent.glob(f".{glob.escape(destination.name[:60])}.*"):
-        if part.is_dir() and time.time() - part.stat().st_mtime > _FRESH_S:
-            with _held(part) as unclaimed:
-                if unclaimed:
-                    shutil.rmtree(part, ignore_errors=True)
 
 
 class _Taker:

@@ -34,7 +34,7 @@ from vision_core.data.duplicates import groups
 from vision_core.data.formats import read_dataset
 from vision_core.data.index import DatasetIndex
 from vision_core.data.splits import assign_splits
-from vision_core.data.staging import staged, sweep
+from vision_core.data.staging import staged
 from vision_core.data.threads import Progress
 from vision_core.errors import DataError
 from vision_core.settings import DATASET_FILE, ensure_folder, settings
@@ -149,7 +149,6 @@ def create_dataset(name: str, source: str, note: str, make: Callable[[Path], Dat
     """
     _check_name(name)
     datasets = ensure_folder(settings().datasets_dir)
-    sweep(datasets)
     id = f"{re.sub(r'[^a-z0-9]+', '-', name.casefold()).strip('-') or 'data-set'}-{uuid4().hex[:8]}"
     with _writing(datasets), staged(datasets / id) as part:
         version = part / "versions" / "0001"
@@ -238,7 +237,6 @@ def add_version(dataset: Dataset, note: str, make: Callable[[Path], DatasetIndex
         DataError: the data set is being changed, or was removed, in another window.
     """
     with _locked(dataset), _writing(dataset.folder):
-        sweep(dataset.folder / "versions")
         number = max(version.number for version in dataset.versions) + 1
         with staged(dataset.version_folder(number)) as part:
             _write_version(part, make(part / "files"), note, dataset.version_folder(number))

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -15,6 +11,7 @@ from pages.parts.data.progress import working
 from vision_core.data.formats import AmbiguousFormat
 from vision_core.data.library import MAX_NAME, Dataset, add_shelf, import_dataset
 from vision_core.data.shelf import DIFFICULTIES
+from vision_core.data.staging import scratch
 from vision_core.errors import DataError
 from vision_core.images import display_name
 from vision_core.settings import allowed_path, settings
@@ -61,21 +58,13 @@ def _archive() -> Dataset | None:
     format = _asked_format(file.file_id)
     if not st.button("Import", type="primary", icon=":material/download_done:", key="bring_go"):
         return None
-    with _space() as folder, working("Importing", "import") as bar:
-        path = Path(folder) / shown
-        with path.open("wb") as target:
-            shutil.copyfileobj(file, target)
+    with scratch(settings().home / "uploads") as space, working("Importing", "import") as bar:
+        path = space / shown
+        try:
+            path.write_bytes(file.getbuffer())
+        except OSError as error:
+            raise DataError(f"The upload cannot be kept ({error.strerror or error}): free some space.") from error
         return _import(path, name, format, file.file_id, bar.stage)
-
-
-@contextmanager
-def _space() -> Iterator[str]:
-    """A folder for the upload; a full disk is one sentence."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="whatwhere-") as folder:
-            yield folder
-    except OSError as error:
-        raise DataError(f"The upload cannot be kept ({error.strerror or error}): free some space.") from error
 
 
 def _folder() -> Dataset | None:

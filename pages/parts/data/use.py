@@ -6,7 +6,6 @@ import shutil
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import streamlit as st
@@ -19,6 +18,7 @@ from pages.parts.data.progress import working
 from vision_core.data.formats import write_dataset
 from vision_core.data.journal import read_operations, replay
 from vision_core.data.library import MAX_NAME, add_version, create_dataset
+from vision_core.data.staging import scratch
 from vision_core.data.tasks import as_classification
 from vision_core.images import open_image
 from vision_core.predict import DEFAULT_DETECTOR
@@ -91,8 +91,8 @@ def _write(opened: Opened) -> None:
 
 
 def _zipped(folder: Path) -> bytes:
-    with TemporaryDirectory(dir=folder.parent) as space:
-        return Path(shutil.make_archive(str(Path(space) / "download"), "zip", folder)).read_bytes()
+    with scratch(folder.parent) as space:
+        return Path(shutil.make_archive(str(space / "download"), "zip", folder)).read_bytes()
 
 
 def label(opened: Opened) -> None:

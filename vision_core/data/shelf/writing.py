@@ -1,19 +1,15 @@
 """Fashion Shelf on disk: a folder a split, its pictures beside a COCO file, and `shelf.json` on how they were made.
 
-A folder appears when it is complete and not before: scenes are painted into a hidden folder beside it, which is renamed
-at the end. What a killed process left there goes when the same folder is asked for again.
+A folder appears when it is complete and not before (`vision_core.data.staging`).
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +20,7 @@ from vision_core.data.shelf.difficulty import difficulty_called
 from vision_core.data.shelf.painting import paint
 from vision_core.data.shelf.photos import CLASS_NAMES, SPLITS
 from vision_core.data.shelf.scene import GENERATOR
+from vision_core.data.staging import staged
 from vision_core.errors import DataError
 from vision_core.settings import REPOSITORY, ensure_folder
 
@@ -64,8 +61,8 @@ def make_shelf(
     about = _about(images, seed, difficulty)
     with FileLock(ensure_folder(folder.parent) / f".{folder.name}.lock"):
         if not _is_there(folder, about):
-            with _appearing(folder) as staging:
-                _fill(staging, about, progress)
+            with staged(folder) as part:
+                _fill(part, about, progress)
     return read_shelf(folder)
 
 
@@ -123,29 +120,6 @@ def _is_there(folder: Path, about: About) -> bool:
     if odd:
         raise DataError(f"'{folder}' holds another shelf ({', '.join(odd)}); name a new or empty folder.")
     return True
-
-
-@contextmanager
-def _appearing(folder: Path) -> Iterator[Path]:
-    """A hidden folder that takes the place of `folder` when all went well, and vanishes otherwise.
-
-    The caller holds the lock, so other hidden folders of that name are what killed processes left.
-    """
-    prefix = f".{folder.name}.part-"
-    for left_over in folder.parent.glob(f"{prefix}*"):
-        shutil.rmtree(left_over, ignore_errors=True)
-    try:
-        staging = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
-    except OSError as error:
-        raise DataError(f"Nothing can be written beside '{folder}' ({error.strerror}); name another folder.") from error
-    try:
-        yield staging
-        staging.chmod(0o755)  # mkdtemp's folders are for their owner alone
-        if folder.exists():
-            folder.rmdir()
-        staging.rename(folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _fill(folder: Path, about: About, progress: Progress | None) -> None:

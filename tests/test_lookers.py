@@ -40,6 +40,15 @@ def test_processes_say_what_one_look_says(paths: list[Path]) -> None:
     assert not children()
 
 
+def test_paths_from_here_are_found_by_processes_that_work_elsewhere(
+    paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(paths[0].parent)
+    here, limits = [Path(path.name) for path in paths], configured_limits()
+    with closing(lookers.looks(here, len(here), limits, workers=2)) as seen:
+        assert list(seen) == [look(path, limits) for path in here]
+
+
 def test_stopping_early_ends_the_processes(paths: list[Path]) -> None:
     with closing(lookers.looks(iter(paths * 20), 20 * len(paths), configured_limits(), workers=2)) as seen:
         next(seen)

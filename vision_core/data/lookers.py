@@ -11,6 +11,7 @@ its standard input, that is, also when whoever asks is killed.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Generator, Iterable, Iterator
@@ -61,16 +62,19 @@ def looks(
         idle.put(process)
     try:
         with closing(in_order(partial(_ask, idle), _lines(paths), workers)) as answers:
-            for answer in answers:
-                yield from answer
+            try:
+                for answer in answers:
+                    yield from answer
+            finally:
+                for process in started:
+                    process.kill()  # before the threads end: who stops need not wait for a hundred more pictures
     finally:
         for process in started:
-            process.kill()
             process.communicate()
 
 
 def _lines(paths: Iterable[Path]) -> Iterator[list[str]]:
-    source = map(str, paths)
+    source = map(os.path.abspath, paths)  # the processes work in another folder
     while chunk := list(islice(source, _PATHS_A_LINE)):
         yield chunk
 

@@ -473,6 +473,19 @@ def test_a_full_disk_is_said_and_leaves_the_journal_whole(tmp_path: Path) -> Non
         assert journal.record([add(int(number))]) == [""]
 
 
+def test_a_disk_that_goes_away_and_comes_back_gets_what_was_not_acknowledged(tmp_path: Path) -> None:
+    away = tmp_path.with_name("away")
+    with Journal(tmp_path, small_index()) as journal:
+        assert journal.record([add(1)]) == [""]
+        tmp_path.rename(away)
+        for _ in range(2):
+            with pytest.raises(DataError, match="cannot be"):
+                journal.record([add(2)])
+        away.rename(tmp_path)
+        assert journal.record([add(2)]) == [""]
+    assert [operation.box for operation in read_operations(tmp_path)] == ["n1", "n2"]
+
+
 # ---------------------------------------------------------------- seconds and money
 
 

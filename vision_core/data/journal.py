@@ -64,6 +64,7 @@ class Journal:
     def _load(self, index: DatasetIndex) -> None:
         self.labelling = _replayed(self.path, index)
         self._ids = {operation.id for operation in self.labelling.operations}
+        self._ahead_of_disk = False
 
     def record(self, operations: Sequence[Operation]) -> list[str]:
         """Makes these changes in their order and writes them down; what is true on return survives a kill.
@@ -79,6 +80,8 @@ class Journal:
         answers: list[str] = []
         lines: list[bytes] = []
         with self._thread_lock:
+            if self._ahead_of_disk:
+                self._load(self.labelling.index)
             for operation in operations:
                 answer = ""
                 if operation.id not in self._ids:
@@ -98,6 +101,7 @@ class Journal:
     def _write(self, data: bytes) -> None:
         try:
             with self.path.open("r+b", buffering=0) as file:
+                file.truncate(self._size)
                 file.seek(self._size)
                 written = file.write(data)
                 os.fsync(file.fileno())
@@ -106,7 +110,9 @@ class Journal:
         except OSError as error:
             with suppress(OSError):
                 os.truncate(self.path, self._size)
-            self._load(self.labelling.index)
+            self._ahead_of_disk = True  # a network disk that is away can be read no more than written
+            with suppress(DataError):
+                self._load(self.labelling.index)
             raise DataError(f"'{self.path}' cannot be written ({error.strerror}); free space and try again.") from error
         self._size += len(data)
 

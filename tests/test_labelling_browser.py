@@ -433,6 +433,23 @@ def test_a_killed_server_loses_nothing_and_takes_the_rest_when_it_is_back(tmp_pa
         assert [said for said in tab.complaints if not any(word in said for word in offline)] == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_more_changes_than_one_message_holds_are_all_saved(tmp_path: Path, browser: Browser) -> None:
+    with running(tmp_path) as place, visit(browser) as tab:
+        desk = Desk(tab).open(place)
+        desk.page.get_by_role("button", name="Labels", exact=True).click()
+        desk.page.get_by_label("One label a picture, then the next").uncheck()
+        desk.press("1")
+        desk.saved()
+        place.kill()
+        press = "(root, times) => { while (times--) root.dispatchEvent(new KeyboardEvent('keydown', {key: '1'})) }"
+        desk.page.locator(".labelling").evaluate(press, 1100)
+        expect(desk.page.locator('.saved[data-state="trouble"]')).to_be_visible(timeout=PATIENCE_MS)
+        place.start()
+        desk.saved()
+        assert sum(operation.kind == "labels" for operation in read_operations(place.version)) == 1101
+
+
 def test_two_visitors_of_one_server_see_each_others_boxes(place: Place, open_desk: OpenDesk) -> None:
     first, second = open_desk(), open_desk()
     first.drag((20, 20), (120, 120))

@@ -39,7 +39,7 @@ class Outbox:
     """What the browser last said: where its user is, what it has, and every operation it has no answer to.
 
     Attributes:
-        client: which browser tab; sequence: number of its latest operation.
+        client: which browser tab; sequence: number of the latest operation that is in here or was answered.
         place: position in the queue, as of the queue `nonce`; path: the picture there.
         has: paths of the pictures whose pixels it holds.
         asked: path of the picture to propose boxes for; auto: propose on every one.
@@ -65,9 +65,11 @@ class Outbox:
         """The message, or None for anything that is not one: what comes from a browser is not to be trusted."""
         if not isinstance(value, Mapping) or not isinstance(value.get("operations"), list):
             return None
+        if len(value["operations"]) > _MAX_OPERATIONS:
+            return None  # not cut: what is answered is gone from the browser
         operations: list[Operation] = []
         refused = ""
-        for plain in value["operations"][:_MAX_OPERATIONS]:
+        for plain in value["operations"]:
             try:
                 operations.append(Operation.from_json(plain))
             except DataError as error:

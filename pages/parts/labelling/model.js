@@ -6,6 +6,7 @@
 const IDLE_MS = 15000; // a longer pause is no work (the same as vision_core.data.effort.IDLE_S)
 const RESEND_MS = 4000;
 const KEPT_PICTURES = 10;
+const MOST_SENT = 1000; // operations a message; the server refuses a message of more than 5000
 
 // Seconds in which somebody moved, pressed or scrolled here; pauses and hidden tabs do not count.
 class Clock {
@@ -62,9 +63,12 @@ class Model {
     if (data.acked && data.acked.client === this.client) {
       const before = this.pending.length;
       this.pending = this.pending.filter((sent) => sent.sequence > data.acked.sequence);
-      if (this.pending.length < before) this.saved_at = new Date();
-      this.trouble = data.trouble || "";
+      const confirmed = before - this.pending.length;
+      if (confirmed) this.saved_at = new Date();
+      this.trouble = "";
+      if (confirmed && before > MOST_SENT) this.send(); // those that did not fit into the message
     }
+    if (data.trouble) this.trouble = data.trouble;
     for (const [path, url] of Object.entries(data.pixels)) this.pixels.set(path, url);
     if (this.nonce !== data.queue.nonce) this.#turn(data.queue);
     this.items = new Map(data.items.map((item) => [item.place, item]));
@@ -239,11 +243,13 @@ class Model {
     this.changed();
   }
 
-  // Everything not confirmed yet goes along each time: a message that was lost costs nothing.
+  // What is not confirmed yet goes along each time, the oldest first: a message that was lost costs nothing.
   send() {
-    const operations = this.pending.map(({ sequence, ...operation }) => operation);
+    const sent = this.pending.slice(0, MOST_SENT);
+    const operations = sent.map(({ sequence, ...operation }) => operation);
+    const sequence = sent.at(-1)?.sequence ?? this.sequence;
     const path = this.item?.path ?? null;
-    const { client, sequence, place, mode, single, auto, asked, jumps, nonce } = this;
+    const { client, place, mode, single, auto, asked, jumps, nonce } = this;
     const has = [...this.pixels.keys()];
     this.set_state("outbox", {
       client, sequence, operations, place, path, mode, single, auto, asked, jumps, nonce, has,

@@ -230,6 +230,18 @@ def test_the_copy_for_testing_and_the_labelled_copy_are_kept(tmp_path: Path) -> 
     assert set(kept) == {"b.jpg", "c.jpg", "later.jpg"}
 
 
+def test_an_unlabelled_copy_for_testing_costs_no_labelled_one(tmp_path: Path) -> None:
+    planted = few()
+    first, second, third = planted.entries
+    first.split, second.split, third.split = "train", "test", "val"
+    planted.add(first, "unlabelled.jpg", split="test", labels=None, boxes=None)
+    index = planted.write(tmp_path / "original")
+    diagnosis = check(index)
+    assert [index.path(row).name for row in diagnosis["exact_leak"].rows] == ["unlabelled.jpg"]
+    kept = by_name(fix(index, diagnosis, ["exact_leak", "unlabelled_picture"], tmp_path / "new"))
+    assert set(kept) == {"a.jpg", "b.jpg", "c.jpg"}
+
+
 def test_one_class_spelled_two_ways_is_no_conflict(tmp_path: Path) -> None:
     planted = few()
     planted.class_names = ["cat", "Cat"]

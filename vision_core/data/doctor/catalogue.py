@@ -29,6 +29,7 @@ _LEAVE_OUT = "Leaves these pictures out."
 _LEAVE_OUT_BOXES = "Leaves these boxes out."
 _STOPS = "Training stops, or skips the picture, when it comes to it."
 _SPLIT_ANEW = "Splits all pictures anew: by class, copies kept together, in the present proportions."
+_KEEP_FOR_TESTING = "Keeps the copy for testing, if it is labelled, and leaves the others out."
 _INFLATES = "What is tested was seen in training, so the measured accuracy is better than the real one."
 
 _FAULTS = (
@@ -101,8 +102,8 @@ _FAULTS = (
         "What they show counts more than the rest, and they add little.",
         "Keeps one of each, a labelled one where there is one.",
     ),
-    Fault("exact_leak", "error", _INFLATES, "Keeps the copy for testing and leaves the others out."),
-    Fault("near_leak", "warning", _INFLATES, "Keeps the copy for testing and leaves the others out."),
+    Fault("exact_leak", "error", _INFLATES, _KEEP_FOR_TESTING),
+    Fault("near_leak", "warning", _INFLATES, _KEEP_FOR_TESTING),
     Fault(
         "conflicting_copies",
         "error",

@@ -30,11 +30,11 @@ def check_copies(case: Case) -> Iterator[Finding]:
 
 
 def _best_first(case: Case) -> np.ndarray:
-    """Readable rows, each file once, in the order in which copies are kept: for testing, labelled, listed early."""
+    """Readable rows, each file once, in the order in which copies are kept: labelled, for testing, listed early."""
     rows = np.flatnonzero(case.survey.readable & (case.first_listed == np.arange(len(case.paths))))
     rank = np.array([_RANK.get(case.splits[row], _OTHER_RANK) for row in rows], np.int64)
     answered = case.labelled[rows] | case.annotated[rows]
-    return rows[np.lexsort((rows, ~answered, rank))]
+    return rows[np.lexsort((rows, rank, ~answered))]
 
 
 def _after_the_first(keys: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -241,9 +241,10 @@ def test_labels_that_are_not_in_the_version_yet_are_not_lost_by_going_on(
     path = index.images["path"][0].as_py()
     with Journal(folder, index) as journal:
         operation = Operation(id="a:1", kind="labels", image=path, labels=("dog",))
-        assert journal.record([operation]) == [""]
+        went_on = Operation(id="a:2", kind="left", image=path, seconds=1.0)
+        assert journal.record([operation, went_on]) == ["", ""]
     app = click(page(section="Doctor"), "Check this data set")
-    assert "1 changes made under “Label” are not in this version" in words(app)
+    assert "1 change made under “Label” is not in this version" in words(app)
     assert not [button for button in app.button if button.label.startswith("Make version")]
     app = seen(click(page(section="Label"), "Make a version with these labels").run())
     assert dataset.index(2).record(0).labels == ("dog",)

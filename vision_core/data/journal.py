@@ -151,6 +151,15 @@ def read_operations(folder: Path) -> list[Operation]:
     return [operation for _, operation in _operations(path)] if path.exists() else []
 
 
+def count_changes(folder: Path) -> int:
+    """How many changes the journal in `folder` holds, those that were undone included; 0 where there is no journal.
+
+    Raises:
+        DataError: as `read_operations`.
+    """
+    return sum(operation.kind != "left" for operation in read_operations(folder))
+
+
 def _replayed(path: Path, index: DatasetIndex) -> Labelling:
     labelling = Labelling(index)
     for number, operation in _operations(path):

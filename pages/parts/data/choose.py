@@ -8,8 +8,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages import plain, told
+from vision_core.data.doctor.case import plural
 from vision_core.data.index import DatasetIndex
-from vision_core.data.journal import read_operations
+from vision_core.data.journal import count_changes
 from vision_core.data.library import Dataset, Version, discard_dataset, list_datasets
 from vision_core.errors import DataError
 
@@ -86,11 +87,11 @@ def labels_are_in(opened: Opened) -> bool:
 
     A fix, named groups or an export would otherwise go on without them.
     """
-    operations = len(read_operations(opened.dataset.version_folder(opened.version.number)))
-    if operations and opened.version.number == opened.dataset.versions[-1].number:
+    changes = count_changes(opened.dataset.version_folder(opened.version.number))
+    if changes and opened.version.number == opened.dataset.versions[-1].number:
         st.warning(
-            f"{operations:,} changes made under “Label” are not in this version yet: make a version with them there "
-            "first.",
+            f"{plural(changes, 'change')} made under “Label” {'is' if changes == 1 else 'are'} not in this version "
+            "yet: make a version with the labels there first.",
             icon=":material/new_label:",
         )
         return False

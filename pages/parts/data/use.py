@@ -15,8 +15,9 @@ from pages.parts import engine, labelling
 from pages.parts.data.bring import FORMAT_TITLES, FORMATS
 from pages.parts.data.choose import Opened, labels_are_in, show_newest
 from pages.parts.data.progress import working
+from vision_core.data.doctor.case import plural
 from vision_core.data.formats import write_dataset
-from vision_core.data.journal import read_operations, replay
+from vision_core.data.journal import count_changes, replay
 from vision_core.data.library import MAX_NAME, add_version, create_dataset
 from vision_core.data.staging import scratch
 from vision_core.data.tasks import as_classification
@@ -121,13 +122,13 @@ def _labels_as_version(opened: Opened, folder: Path) -> None:
     if not st.button("Make a version with these labels", icon=":material/new_label:", key=f"relabel_{opened.key}"):
         return
     with told():
-        operations = len(read_operations(folder))
-        if not operations:
+        changes = count_changes(folder)
+        if not changes:
             st.info("Nothing was labelled here yet.")
         else:
             add_version(
                 opened.dataset,
-                f"labelled, {operations} change{'s' * (operations != 1)}",
+                f"labelled, {plural(changes, 'change')}",
                 lambda _: replay(folder, opened.index),
             )
             show_newest(opened.dataset)

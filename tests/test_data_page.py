@@ -76,6 +76,11 @@ def words(app: AppTest) -> str:
     return "\n".join(str(item.value) for kind in kinds for item in every(app, kind))
 
 
+def said(item: Any) -> str:
+    """What a reader sees of it, without the backslashes that keep Markdown out."""
+    return re.sub(r"\\(.)", r"\1", item.value)
+
+
 def click(app: AppTest, label: str) -> AppTest:
     return seen(next(button for button in app.button if re.match(label, button.label)).click().run())
 
@@ -112,7 +117,8 @@ def test_a_zip_dropped_in_becomes_a_data_set(page: Callable[..., AppTest], messy
     archive = zipped(messy)
     seen(app.file_uploader[0].set_value((archive.name, archive.read_bytes(), "application/zip")).run())
     app = click(app, "Import")
-    seen(app.run())
+    assert [said(toast) for toast in app.toast] == ["messy, version 1 (as imported): 61 pictures, 0 boxes."]
+    assert not seen(app.run()).toast, "said once"
     assert select(app, "Data set").value == get_dataset("messy").id
     assert [metric.value for metric in app.metric][:2] == ["61", "0"]
 
@@ -151,9 +157,10 @@ def test_the_doctor_finds_and_mends_into_a_new_version(page: Callable[..., AppTe
     app = click(page(section="Doctor"), "Check this data set")
     for word in ("Damaged picture", "Wrong extension", "cop"):
         assert word in words(app)
-    app = seen(click(app, "Make version 2").run())
+    app = click(app, "Make version 2")
     assert dataset.versions[-1].number == 2
     assert select(app, "Version").value == 2
+    assert said(app.toast[0]).startswith("messy, version 2 (mended: damaged picture, ")
     app = click(app, "Check this data set")
     assert "Damaged picture" not in words(app)
     assert "Wrong extension" not in words(app)

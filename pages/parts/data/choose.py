@@ -35,7 +35,9 @@ def _index(uid: str, _dataset: Dataset, _number: int) -> DatasetIndex:
 
 
 def choose() -> Opened | None:
-    """Draws the choice; None when the workspace holds no data set."""
+    """Draws the choice, None when the workspace holds no data set; first of all says what was done a moment ago."""
+    if done := st.session_state.pop("data_done", None):
+        st.toast(done, icon=":material/check:", duration="long")
     datasets = {dataset.id: dataset for dataset in list_datasets()}
     if not datasets:
         return None
@@ -99,7 +101,10 @@ def labels_are_in(opened: Opened) -> bool:
 
 
 def show_newest(dataset: Dataset) -> None:
-    """Opens the newest version of a data set in the next run of the page."""
+    """Opens the newest version of a data set in the next run of the page, which says what it is."""
+    newest = dataset.versions[-1]
+    contents = f"{plural(newest.images, 'picture')}, {plural(newest.boxes, 'box')}"
+    st.session_state["data_done"] = plain(f"{dataset.name}, version {newest.number} ({newest.note}): {contents}.")
     st.session_state["data_new"] = dataset.id
     st.session_state["brought"] = st.session_state.get("brought", 0) + 1
     st.query_params.pop("version", None)
@@ -113,6 +118,6 @@ def discard(dataset: Dataset) -> None:
         if st.button("Remove it", key=f"discard_{dataset.id}"):
             with told():
                 place = discard_dataset(dataset)
-                st.toast(f"Moved to {plain(str(place))}")
+                st.session_state["data_done"] = f"Moved to {plain(str(place))}"
                 st.query_params.pop("data", None)
                 st.rerun()

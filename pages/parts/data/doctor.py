@@ -117,7 +117,8 @@ def _finding(opened: Opened, finding: Finding) -> bool:
             st.caption(", ".join(plain(example) for example in finding.examples[:EXAMPLES]))
         if finding.fix is None:
             return False
-        return st.checkbox(f"Fix: {plain(finding.fix)}", value=True, key=f"fix_{opened.key}_{finding.code}")
+        wanted = finding.severity != "note"  # what is only good to know is left as it is, unless somebody asks
+        return st.checkbox(f"Fix: {plain(finding.fix)}", value=wanted, key=f"fix_{opened.key}_{finding.code}")
 
 
 def _example(opened: Opened, row: int) -> None:

@@ -323,9 +323,19 @@ def test_names_that_collide_are_kept_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "name"), [("0 .", "0"), (" a. ", "a"), ("con", "_con"), ("a/b", "a_b"), ("x" * 99 + " y", "x" * 99)]
+    ("text", "name"),
+    [
+        ("0 .", "0"),
+        (" a. ", "a"),
+        ("con", "_con"),
+        ("a/b", "a_b"),
+        ("x" * 99 + " y", "x" * 99),
+        ("版" * 100, "版" * 60),
+        ("v1." + "y" * 300, "v1." + "y" * 177),
+    ],
 )
-def test_a_safe_name_has_nothing_at_its_end_that_a_file_system_drops(text: str, name: str) -> None:
+def test_a_safe_name_is_short_and_has_nothing_at_its_end_that_a_file_system_drops(text: str, name: str) -> None:
     safe = safe_name(text)
+    assert len(safe.encode()) <= 180
     assert safe.startswith(name)
     assert safe == safe.rstrip(" .") == safe_name(safe)

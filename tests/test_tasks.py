@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,13 @@ def test_torchvision_reads_the_crops(tmp_path: Path) -> None:
     assert sorted((r.width_px, r.height_px) for r in found) == [(31, 41), (31, 41), (60, 55)]
     assert found.splits == ("train",)
     assert DatasetIndex.load(tmp_path / "crops").class_names == found.class_names
+
+
+def test_crops_of_long_names_have_room(tmp_path: Path) -> None:
+    index = drawn(tmp_path / "in", (f"{'版' * 80}.png", [(0, 0, 0, 20, 20, False), (0, 30, 0, 50, 20, False)]))
+    names = replace(index, class_names=("v1." + "y" * 300, *index.class_names[1:]))
+    found = as_classification(names, "crops", tmp_path / "crops")
+    assert [record.path.is_file() for record in found] == [True, True]
 
 
 def test_crops_without_area_inside_the_picture_are_left_out(tmp_path: Path) -> None:

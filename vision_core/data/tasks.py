@@ -141,7 +141,7 @@ def _cut_each(folder: Path, names: list[str], in_splits: bool, record: ImageReco
     some_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # never true of an edge that is not a number
     for number in np.flatnonzero(some_area & ~record.crowd).tolist():
         class_id = int(record.class_ids[number])
-        place = Path(names[class_id]) / f"{record.path.stem[:80]}-{record.row}-{number}.jpg"
+        place = Path(names[class_id]) / f"{safe_name(record.path.stem)}-{record.row}-{number}.jpg"
         path = Path(safe_name(record.split or NO_SPLIT)) / place if in_splits else place
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         left, top, right, bottom = boxes[number].tolist()

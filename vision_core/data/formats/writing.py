@@ -20,6 +20,7 @@ from vision_core.errors import DataError
 
 _BATCH_ROWS = 4096
 _LONGEST_NAME_BYTES = 180  # file systems take 255; some is left for "-2" and for Unicode forms that take more
+_LONGEST_EXTENSION_BYTES = 16
 _END = re.compile(r"[\s.]+$")  # what some file systems drop there
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # what Windows cannot name a file
@@ -68,8 +69,10 @@ def safe_name(text: str) -> str:
     if not name or name.startswith(".") or _RESERVED.fullmatch(name):
         name = f"_{name}"
     stem, extension = os.path.splitext(name)
+    if len(extension.encode()) > _LONGEST_EXTENSION_BYTES:  # a name with a dot in it
+        stem, extension = name, ""
     room = _LONGEST_NAME_BYTES - len(extension.encode())
-    return _END.sub("", stem.encode()[: max(room, 1)].decode(errors="ignore") + extension)
+    return _END.sub("", stem.encode()[:room].decode(errors="ignore") + extension)
 
 
 class DistinctNames:

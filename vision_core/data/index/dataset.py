@@ -1,55 +1,21 @@
-"""One data set in memory: where each picture is, what it shows, and every box. Columns in Arrow, never pixels.
-
-    index = read_dataset("photos/")            # vision_core.data.formats
-    rows = index.find(Filter(class_name="dog", split="train"))
-    for record in index.page(rows, start=0, size=24):
-        record.path, record.labels, record.boxes_xyxy
-
-A million pictures with five million boxes take about 0.2 GB, and nothing at all until they are looked at when the
-index was opened from disk (`DatasetIndex.load` maps the files).
-"""
+"""The index itself: what it holds, what can be asked of it, and how it is kept on disk."""
 
 from __future__ import annotations
 
 import json
 import os
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import feather
 
 from vision_core.data.arrow import compute
+from vision_core.data.index.tables import BOXES, EDGES, IMAGES
 from vision_core.errors import DataError
-
-IMAGES = pa.schema(
-    [
-        ("path", pa.string()),  # below `root`, with forward slashes
-        ("width_px", pa.int32()),  # of the upright picture; 0: not measured yet
-        ("height_px", pa.int32()),
-        ("split", pa.dictionary(pa.int32(), pa.string())),  # "train", "val", "test", another name, or "" for none
-        ("labels", pa.list_(pa.int32())),  # class ids; null: nobody has labelled it, []: none of the classes
-        ("annotated", pa.bool_()),  # somebody has looked for objects, even if there were none
-    ]
-)
-BOXES = pa.schema(
-    [
-        ("image", pa.int32()),  # row in the table of pictures; boxes are in the order of pictures
-        ("class_id", pa.int32()),
-        ("x_min", pa.float32()),  # edges in pixels of the upright picture, counted from 0 at its border
-        ("y_min", pa.float32()),
-        ("x_max", pa.float32()),
-        ("y_max", pa.float32()),
-        ("crowd", pa.bool_()),  # one box around a group; never trained on, never counted as missed
-    ]
-)
-EDGES = ("x_min", "y_min", "x_max", "y_max")
-_FILES = ("images.arrow", "boxes.arrow", "index.json")
 
 
 @dataclass(frozen=True)
@@ -269,7 +235,7 @@ class DatasetIndex:
     def save(self, folder: Path) -> None:
         """Writes three files into `folder` (made where absent), each aside and renamed, `index.json` last."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, table in zip(_FILES, (self.images, self.boxes), strict=False):
+        for name, table in (("images.arrow", self.images), ("boxes.arrow", self.boxes)):
             feather.write_feather(table, str(folder / f"{name}.part"), compression="uncompressed")
             os.replace(folder / f"{name}.part", folder / name)
         about = {"root": str(self.root), "format": self.format, "class_names": self.class_names, "notes": self.notes}
@@ -296,98 +262,3 @@ class DatasetIndex:
             raise DataError(
                 f"'{folder}' holds no index that can be read ({error}): import the data set again."
             ) from error
-
-
-class IndexBuilder:
-    """Collects pictures one by one, in plain arrays, and makes the index of them."""
-
-    def __init__(self, class_names: Iterable[str] = ()) -> None:
-        self._ids: dict[str, int] = {}
-        for name in class_names:
-            self.class_id(name)
-        self._paths: list[str] = []
-        self._sizes = (array("i"), array("i"))
-        self._splits: list[str] = []
-        self._labels: list[list[int] | None] = []
-        self._annotated: list[bool] = []
-        self._boxes: tuple[array[Any], ...] = (array("i"), array("i"), *(array("f") for _ in EDGES), array("b"))
-
-    def class_id(self, name: str) -> int:
-        """The id of a class, new ones at the end."""
-        return self._ids.setdefault(name, len(self._ids))
-
-    def add_image(
-        self,
-        path: str,
-        size_px: tuple[int, int] = (0, 0),
-        split: str = "",
-        labels: Sequence[int] | None = None,
-        boxes: Sequence[tuple[int, float, float, float, float, bool]] | None = None,
-    ) -> int:
-        """Adds a picture and returns its row.
-
-        Args:
-            path: below the root, with forward slashes.
-            labels: class ids, or None when nobody has labelled it.
-            boxes: class id, four edges and whether it is a crowd; None when nobody has looked for objects.
-        """
-        row = len(self._paths)
-        self._paths.append(path)
-        for column, value in zip(self._sizes, size_px, strict=True):
-            column.append(value)
-        self._splits.append(split)
-        self._labels.append(None if labels is None else list(labels))
-        self._annotated.append(boxes is not None)
-        for box in boxes or ():
-            for column, value in zip(self._boxes, (row, *box), strict=True):
-                column.append(value)
-        return row
-
-    def finish(self, root: Path, format: str, notes: Sequence[str] = ()) -> DatasetIndex:
-        """The index of everything that was added."""
-        split = IMAGES.field("split").type
-        images = pa.table(
-            [
-                pa.array(self._paths, pa.string()),
-                *(pa.array(np.asarray(column, np.int32)) for column in self._sizes),
-                pa.array(self._splits, pa.string()).dictionary_encode().cast(split),
-                pa.array(self._labels, IMAGES.field("labels").type),
-                pa.array(self._annotated, pa.bool_()),
-            ],
-            schema=IMAGES,
-        )
-        columns = [np.asarray(column) for column in self._boxes]
-        boxes = pa.table(
-            [pa.array(c, f.type) for c, f in zip(columns[:-1], BOXES, strict=False)]
-            + [pa.array(columns[-1].astype(bool))],
-            schema=BOXES,
-        )
-        return DatasetIndex(root, format, tuple(self._ids), images, boxes, tuple(notes))
-
-
-def differences(a: DatasetIndex, b: DatasetIndex, tolerance_px: float = 0.01) -> list[str]:
-    """In what two indexes of the same pictures differ, in plain sentences; empty when they say the same.
-
-    Pictures are matched by path, classes by name, boxes in their order; roots, formats and notes may differ.
-    """
-    found: list[str] = []
-    first, second = ({record.path.relative_to(i.root).as_posix(): record for record in i} for i in (a, b))
-    found += [f"only the first has {path}" for path in sorted(first.keys() - second.keys())]
-    found += [f"only the second has {path}" for path in sorted(second.keys() - first.keys())]
-    for path in sorted(first.keys() & second.keys()):
-        x, y = first[path], second[path]
-        for what in ("width_px", "height_px", "split", "labels"):
-            left, right = getattr(x, what), getattr(y, what)
-            if what == "labels" and left is not None and right is not None:
-                left, right = sorted(left), sorted(right)
-            if left != right:
-                found.append(f"{path}: {what} {left!r} and {right!r}")
-        if (x.boxes_xyxy is None) != (y.boxes_xyxy is None):
-            found.append(f"{path}: only one was searched for objects")
-        elif x.boxes_xyxy is not None and y.boxes_xyxy is not None:
-            names = [[i.class_names[c] for c in r.class_ids] for i, r in ((a, x), (b, y))]
-            if names[0] != names[1] or x.crowd.tolist() != y.crowd.tolist():
-                found.append(f"{path}: objects {names[0]} and {names[1]}")
-            elif not np.allclose(x.boxes_xyxy, y.boxes_xyxy, rtol=0, atol=tolerance_px):
-                found.append(f"{path}: boxes {x.boxes_xyxy.tolist()} and {y.boxes_xyxy.tolist()}")
-    return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -46,3 +48,29 @@ def summary(index: DatasetIndex) -> dict[str, tuple]:
         key = record.path.relative_to(index.root).as_posix()
         found[key if key not in found else f"{key} again"] = (record.split, record.labels, objects)
     return found
+
+
+def coco_document(**changes: Any) -> dict[str, Any]:
+    """A small valid COCO file, with some of its members replaced; None removes one."""
+    document: dict[str, Any] = {
+        "images": [
+            {"id": 1, "file_name": "a.png", "width": 64, "height": 48},
+            {"id": 7, "file_name": "b.png", "width": 64, "height": 48},
+        ],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 3, "bbox": [1, 2, 30, 40], "iscrowd": 0}],
+        "categories": [{"id": 3, "name": "dog"}],
+    }
+    return {key: value for key, value in {**document, **changes}.items() if value is not None}
+
+
+COCO = json.dumps(coco_document())
+PLAIN = json.dumps(coco_document(images=[{"id": 1, "file_name": "a.png"}]))
+DOG = [("dog", 1.0, 2.0, 31.0, 42.0)]
+"""What `summary` says of the object in `COCO`, in `PLAIN`, which states no size, and in `voc()`."""
+
+
+def voc(box: str = "2,3,31,42", name: str = "dog", more: str = "", size: str = "") -> str:
+    """A VOC file of one object; `box`: xmin, ymin, xmax, ymax."""
+    corners = "".join(f"<{c}>{v}</{c}>" for c, v in zip(("xmin", "ymin", "xmax", "ymax"), box.split(","), strict=True))
+    thing = f"<object><name>{name}</name>{more}<bndbox>{corners}</bndbox></object>"
+    return f"<annotation><filename>a.png</filename>{size}{thing}</annotation>"

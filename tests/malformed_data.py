@@ -1,4 +1,4 @@
-"""Makes data sets with one malformed annotation file each, and malformed or hostile archives.
+"""Makes data sets with one malformed annotation file each.
 
 for case in malformed_datasets():
     case.name, case.files, case.says
@@ -6,20 +6,12 @@ for case in malformed_datasets():
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import json
-import lzma
-import stat
-import struct
-import tarfile
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
-from tests.data_files import picture_bytes
+from tests.data_files import coco_document, picture_bytes
 
 
 @dataclass(frozen=True)
@@ -32,31 +24,10 @@ class MalformedDataset:
     says: str
 
 
-@dataclass(frozen=True)
-class MalformedArchive:
-    """An archive's bytes and a regular expression for the sentence that refuses it."""
-
-    name: str
-    content: bytes
-    says: str
-
-
 def malformed_datasets() -> list[MalformedDataset]:
     """All of them, every name different."""
-    return [*_coco(), *_yolo(), *_voc(), *_csv(), *_others()]
-
-
-def coco_document(**changes: Any) -> dict[str, Any]:
-    """A small valid COCO file, with some of its members replaced; None removes one."""
-    document: dict[str, Any] = {
-        "images": [
-            {"id": 1, "file_name": "a.png", "width": 64, "height": 48},
-            {"id": 7, "file_name": "b.png", "width": 64, "height": 48},
-        ],
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 3, "bbox": [1, 2, 30, 40], "iscrowd": 0}],
-        "categories": [{"id": 3, "name": "dog"}],
-    }
-    return {key: value for key, value in {**document, **changes}.items() if value is not None}
+    coco = (*_coco_texts(), *_coco_members(), *_coco_images(), *_coco_annotations())
+    return [*coco, *_yolo(), *_voc(), *_csv(), *_others()]
 
 
 def _dataset(name: str, format: str, file: str, content: bytes | str, says: str, folder: str = "") -> MalformedDataset:
@@ -65,79 +36,95 @@ def _dataset(name: str, format: str, file: str, content: bytes | str, says: str,
     return MalformedDataset(f"{format}: {name}", format, {**pictures, file: data}, says)
 
 
-def _coco() -> Iterator[MalformedDataset]:
-    def text(name: str, content: bytes | str, says: str) -> MalformedDataset:
-        return _dataset(name, "coco", "train.json", content, f"train.json.*{says}")
+def _text(name: str, content: bytes | str, says: str) -> MalformedDataset:
+    """A COCO file as text."""
+    return _dataset(name, "coco", "train.json", content, f"train.json.*{says}")
 
-    def changed(name: str, says: str, **changes: Any) -> MalformedDataset:
-        return text(name, json.dumps(coco_document(**changes)), says)
 
-    def annotation(name: str, says: str, **values: Any) -> MalformedDataset:
-        good = coco_document()["annotations"][0]
-        wrong = {key: value for key, value in {**good, **values}.items() if value is not None}
-        return changed(name, rf"annotations\[1\]\.{says}", annotations=[good, wrong])
+def _changed(name: str, says: str, **changes: Any) -> MalformedDataset:
+    """A COCO file with some of its members replaced."""
+    return _text(name, json.dumps(coco_document(**changes)), says)
 
-    def image(name: str, says: str, **values: Any) -> MalformedDataset:
-        good = coco_document()["images"][0]
-        wrong = {
-            key: value for key, value in {**good, "id": 2, "file_name": "b.png", **values}.items() if value is not None
-        }
-        return changed(name, rf"images\[1\]\.{says}", images=[good, wrong], annotations=[])
 
+def _annotation(name: str, says: str, **values: Any) -> MalformedDataset:
+    """A COCO file whose second annotation is wrong; None removes a member."""
+    good = coco_document()["annotations"][0]
+    wrong = {key: value for key, value in {**good, **values}.items() if value is not None}
+    return _changed(name, rf"annotations\[1\]\.{says}", annotations=[good, wrong])
+
+
+def _image(name: str, says: str, **values: Any) -> MalformedDataset:
+    """A COCO file whose second picture is wrong; None removes a member."""
+    good = coco_document()["images"][0]
+    wrong = {**good, "id": 2, "file_name": "b.png", **values}
+    wrong = {key: value for key, value in wrong.items() if value is not None}
+    return _changed(name, rf"images\[1\]\.{says}", images=[good, wrong], annotations=[])
+
+
+def _coco_texts() -> Iterator[MalformedDataset]:
     whole = json.dumps(coco_document(), indent=1)
-    yield text("cut off", whole[:200], r"line \d+.*is not JSON")
-    yield text("missing comma", whole.replace('"width": 64,', '"width": 64', 1), "line 7.*is not JSON")
-    yield text("trailing comma", whole.replace('"height": 48\n', '"height": 48,\n', 1), r"line \d.*is not JSON")
-    yield text("text behind", whole + "\nmore", "something follows")
-    yield text("not UTF-8", whole.replace("dog", "d\u00f6g").encode("latin-1"), "not UTF-8")
-    yield text("UTF-16", whole.encode("utf-16"), "not UTF-8")
-    yield text("NaN", whole.replace("30", "NaN"), "NaN is not a number")
-    yield text("infinity", whole.replace("30", "-Infinity"), "Infinity is not a number")
-    yield text(
+    yield _text("cut off", whole[:200], r"line \d+.*is not JSON")
+    yield _text("missing comma", whole.replace('"width": 64,', '"width": 64', 1), "line 7.*is not JSON")
+    yield _text("trailing comma", whole.replace('"height": 48\n', '"height": 48,\n', 1), r"line \d.*is not JSON")
+    yield _text("text behind", whole + "\nmore", "something follows")
+    yield _text("not UTF-8", whole.replace("dog", "d\u00f6g").encode("latin-1"), "not UTF-8")
+    yield _text("UTF-16", whole.encode("utf-16"), "not UTF-8")
+    yield _text("NaN", whole.replace("30", "NaN"), "NaN is not a number")
+    yield _text("infinity", whole.replace("30", "-Infinity"), "Infinity is not a number")
+    yield _text(
         "a number of 9000 digits", whole.replace("30", "9" * 9000), r"line \d+.*(digits|limit|no coordinate|not four)"
     )
-    yield text("nested beyond reason", '{"images": ' + "[" * 200_000, "line 1.*nested too deeply")
-    yield text("nested objects", '{"images": [' + '{"a":' * 200_000, "line 1.*nested too deeply")
-    yield text("a list", json.dumps([coco_document()]), "does not start with")
-    yield text("empty", "", "ends too early")
-    yield text("member without colon", '{"images" []}', "expected ':'")
-    yield changed("images is an object", "images: .* is not a list", images={"1": "a.png"})
-    yield changed("annotations is a text", "annotations: 'none' is not a list", annotations="none")
-    yield changed("an image is a text", r"images\[0\]: 'a.png' is not an object", images=["a.png"], annotations=[])
-    yield changed("no images", "no list of 'images'", images=None)
-    yield text("annotations twice", whole[:-1] + ', "annotations": [{}]}', "annotations.*twice")
-    yield changed("image id twice", "images: the id 1 is used twice", images=coco_document()["images"][:1] * 2)
+    yield _text("nested beyond reason", '{"images": ' + "[" * 200_000, "line 1.*nested too deeply")
+    yield _text("nested objects", '{"images": [' + '{"a":' * 200_000, "line 1.*nested too deeply")
+    yield _text("a list", json.dumps([coco_document()]), "does not start with")
+    yield _text("empty", "", "ends too early")
+    yield _text("member without colon", '{"images" []}', "expected ':'")
+    yield _text("annotations twice", whole[:-1] + ', "annotations": [{}]}', "annotations.*twice")
+
+
+def _coco_members() -> Iterator[MalformedDataset]:
+    yield _changed("images is an object", "images: .* is not a list", images={"1": "a.png"})
+    yield _changed("annotations is a text", "annotations: 'none' is not a list", annotations="none")
+    yield _changed("an image is a text", r"images\[0\]: 'a.png' is not an object", images=["a.png"], annotations=[])
+    yield _changed("no images", "no list of 'images'", images=None)
+    yield _changed("image id twice", "images: the id 1 is used twice", images=coco_document()["images"][:1] * 2)
     twice = [{"id": i, "file_name": "a.png"} for i in (1, 2)]
-    yield changed("file twice", "'a.png' is listed twice", images=twice)
-    yield image("no id", "id: is missing", id=None)
-    yield image("id is a list", "id: .* is no id", id=[1])
-    yield image("no file name", "file_name: is missing", file_name=None)
-    yield image("file name is a number", "file_name: 5 is not a text", file_name=5)
-    yield image("file name is empty", "file_name: '' is not the name", file_name="")
-    yield image("file name leads out", "file_name: '../../etc/passwd' leads out", file_name="../../etc/passwd")
-    yield image("file name is absolute", "file_name: '/etc/passwd.png' leads out", file_name="/etc/passwd.png")
-    yield image("file name with a null byte", "file_name: .* is not the name", file_name="a\x00.png")
-    yield image("negative width", "width: -5 is not a whole number", width=-5)
-    yield image("absurd height", "height: 1000000000000 is not a whole number", height=10**12)
-    yield image("half a pixel", "width: 10.5 is not a whole number", width=10.5)
-    yield annotation("no image id", "image_id: is missing", image_id=None)
-    yield annotation("no category", "category_id: is missing", category_id=None)
-    yield annotation("three numbers", r"bbox: \[1, 2, 3\] is not four numbers", bbox=[1, 2, 3])
-    yield annotation("five numbers", "bbox: .* is not four numbers", bbox=[1, 2, 3, 4, 5])
-    yield annotation("texts", "bbox: .* is not four numbers", bbox=["1", "2", "3", "4"])
-    yield annotation("box is an object", "bbox: .* is not four numbers", bbox={"x": 1, "y": 2, "w": 3, "h": 4})
-    yield annotation("nulls", "bbox: .* is not four numbers", bbox=[None, 2, 3, 4])
-    yield annotation("1e999", "bbox: has a number", bbox=[1, 2, float("1e300"), 4])
-    yield annotation("crowd of two", "iscrowd: 2 is neither", iscrowd=2)
-    yield annotation("no box but a mask", "bbox: is missing", bbox=None, segmentation={"counts": "x", "size": [1, 1]})
+    yield _changed("file twice", "'a.png' is listed twice", images=twice)
     lost = [{"id": 1, "image_id": 99, "category_id": 3, "bbox": [1, 2, 3, 4]}]
-    yield changed("annotation of no image", "image_id 99 is the id of no picture", annotations=lost)
-    yield changed("category twice", r"categories\[1\].id: 3 is used twice", categories=[{"id": 3, "name": "a"}] * 2)
-    yield changed("category without name", r"categories\[0\].name: None is not", categories=[{"id": 3}])
-    yield changed("blank category", r"categories\[0\].name: ' ' is not", categories=[{"id": 3, "name": " "}])
+    yield _changed("annotation of no image", "image_id 99 is the id of no picture", annotations=lost)
+    yield _changed("category twice", r"categories\[1\].id: 3 is used twice", categories=[{"id": 3, "name": "a"}] * 2)
+    yield _changed("category without name", r"categories\[0\].name: None is not", categories=[{"id": 3}])
+    yield _changed("blank category", r"categories\[0\].name: ' ' is not", categories=[{"id": 3, "name": " "}])
     absent = [{"id": 1, "file_name": "c.png"}]
-    case = changed("no picture is there", "", images=absent, annotations=[])
+    case = _changed("no picture is there", "", images=absent, annotations=[])
     yield MalformedDataset(case.name, "coco", case.files, "None of the pictures that 'train.json' lists")
+
+
+def _coco_images() -> Iterator[MalformedDataset]:
+    yield _image("no id", "id: is missing", id=None)
+    yield _image("id is a list", "id: .* is no id", id=[1])
+    yield _image("no file name", "file_name: is missing", file_name=None)
+    yield _image("file name is a number", "file_name: 5 is not a text", file_name=5)
+    yield _image("file name is empty", "file_name: '' is not the name", file_name="")
+    yield _image("file name leads out", "file_name: '../../etc/passwd' leads out", file_name="../../etc/passwd")
+    yield _image("file name is absolute", "file_name: '/etc/passwd.png' leads out", file_name="/etc/passwd.png")
+    yield _image("file name with a null byte", "file_name: .* is not the name", file_name="a\x00.png")
+    yield _image("negative width", "width: -5 is not a whole number", width=-5)
+    yield _image("absurd height", "height: 1000000000000 is not a whole number", height=10**12)
+    yield _image("half a pixel", "width: 10.5 is not a whole number", width=10.5)
+
+
+def _coco_annotations() -> Iterator[MalformedDataset]:
+    yield _annotation("no image id", "image_id: is missing", image_id=None)
+    yield _annotation("no category", "category_id: is missing", category_id=None)
+    yield _annotation("three numbers", r"bbox: \[1, 2, 3\] is not four numbers", bbox=[1, 2, 3])
+    yield _annotation("five numbers", "bbox: .* is not four numbers", bbox=[1, 2, 3, 4, 5])
+    yield _annotation("texts", "bbox: .* is not four numbers", bbox=["1", "2", "3", "4"])
+    yield _annotation("box is an object", "bbox: .* is not four numbers", bbox={"x": 1, "y": 2, "w": 3, "h": 4})
+    yield _annotation("nulls", "bbox: .* is not four numbers", bbox=[None, 2, 3, 4])
+    yield _annotation("1e999", "bbox: has a number", bbox=[1, 2, float("1e300"), 4])
+    yield _annotation("crowd of two", "iscrowd: 2 is neither", iscrowd=2)
+    yield _annotation("no box but a mask", "bbox: is missing", bbox=None, segmentation={"counts": "x", "size": [1, 1]})
 
 
 def _yolo() -> Iterator[MalformedDataset]:
@@ -263,125 +250,3 @@ def _others() -> Iterator[MalformedDataset]:
     yield MalformedDataset(
         "other people's files", "", only_text, "neither annotations that are known here nor pictures"
     )
-
-
-def malformed_archives() -> list[MalformedArchive]:
-    """All of them, every name different."""
-    return [*_zips(), *_tars()]
-
-
-def zip_bytes(files: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A zip file of these entries."""
-    target = BytesIO()
-    with zipfile.ZipFile(target, "w", compression) as archive:
-        for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name), content, compression)
-    return target.getvalue()
-
-
-def tar_bytes(*members: tuple[tarfile.TarInfo, bytes], mode: str = "w") -> bytes:
-    """A tar file of these members."""
-    target = BytesIO()
-    with tarfile.open(fileobj=target, mode=mode, format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
-        for info, content in members:
-            info.size = len(content)
-            archive.addfile(info, BytesIO(content))
-    return target.getvalue()
-
-
-def _zips() -> Iterator[MalformedArchive]:
-    good = {"a.png": picture_bytes(), "b.png": picture_bytes()}
-    whole = zip_bytes(good)
-    names = {
-        "climbs": "../evil.png", "climbs inside": "a/../../evil.png", "absolute": "/etc/evil.png",
-        "drive": "C:/evil.png", "backslashes": "..\\..\\evil.png", "network": "\\\\server\\evil.png",
-    }  # fmt: skip
-    for what, name in names.items():
-        yield MalformedArchive(f"{what}.zip", zip_bytes({**good, name: b"x"}), "evil.png.*leads out of the archive")
-    yield MalformedArchive("newline.zip", zip_bytes({**good, "a\nb.png": b"x"}), "name is not text")
-    yield MalformedArchive("null.zip", whole.replace(b"b.png", b"b\x00png"), "name is not text")
-    yield MalformedArchive("long_name.zip", zip_bytes({**good, "x" * 300: b"x"}), "name is too long")
-    yield MalformedArchive("deep.zip", zip_bytes({**good, "a/" * 100 + "b": b"x"}), "name is too long")
-    yield MalformedArchive("twice.zip", whole.replace(b"b.png", b"a.png"), "another entry has already")
-    yield MalformedArchive("file_and_folder.zip", zip_bytes({"a": b"x", "a/b.png": b"x"}), "another entry has already")
-    link = zipfile.ZipInfo("link.png")
-    link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
-    target = BytesIO()
-    with zipfile.ZipFile(target, "w") as archive:
-        archive.writestr(link, "/etc/passwd")
-    yield MalformedArchive("link.zip", target.getvalue(), "a link or a device")
-    yield MalformedArchive("encrypted.zip", _with_flag(whole, 1), "encrypted")
-    yield MalformedArchive("cut.zip", whole[: len(whole) // 2], "damaged")
-    yield MalformedArchive("flipped.zip", _flipped(zip_bytes(good, zipfile.ZIP_STORED)), "damaged")
-    yield MalformedArchive("method.zip", whole.replace(struct.pack("<HH", 0, 8), struct.pack("<HH", 0, 97)), "damaged")
-    yield MalformedArchive("no_end.zip", whole[:-22], "damaged")
-    bomb = zip_bytes({f"{i}.png": bytes(2**26) for i in range(2)})
-    yield MalformedArchive("bomb.zip", bomb, "100 times its size")
-    yield MalformedArchive(
-        "many.zip", zip_bytes({f"{i}": b"" for i in range(3_000)}, zipfile.ZIP_STORED), "more than 2000 files"
-    )
-    yield MalformedArchive("empty.zip", b"", "neither a zip nor a tar file")
-    yield MalformedArchive("picture.zip", picture_bytes(), "neither a zip nor a tar file")
-    yield MalformedArchive("seven.7z", b"7z\xbc\xaf\x27\x1c" + bytes(500), "neither a zip nor a tar file")
-
-
-def _flipped(content: bytes) -> bytes:
-    place = content.index(b"IDAT") + 6
-    return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
-
-
-def _with_flag(content: bytes, flag: int) -> bytes:
-    """The zip with a flag set in the central directory and in the local headers."""
-    changed = bytearray(content)
-    for magic, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
-        place = content.find(magic)
-        while place >= 0:
-            changed[place + offset] |= flag
-            place = content.find(magic, place + 4)
-    return bytes(changed)
-
-
-def _tars() -> Iterator[MalformedArchive]:
-    good = [(tarfile.TarInfo(name), picture_bytes()) for name in ("a.png", "b.png")]
-
-    def special(name: str, kind: bytes, says: str, target: str = "") -> MalformedArchive:
-        info = tarfile.TarInfo("evil.png")
-        info.type, info.linkname = kind, target
-        return MalformedArchive(name, tar_bytes(*good, (info, b"")), says)
-
-    yield special("symlink.tar", tarfile.SYMTYPE, "a link or a device", "/etc/passwd")
-    yield special("hard_link.tar", tarfile.LNKTYPE, "a link or a device", "/etc/passwd")
-    yield special("device.tar", tarfile.CHRTYPE, "a link or a device")
-    yield special("pipe.tar", tarfile.FIFOTYPE, "a link or a device")
-    for what, name in (("climbs", "../evil.png"), ("absolute", "/tmp/evil.png"), ("inside", "a/../../evil.png")):
-        yield MalformedArchive(
-            f"{what}.tar", tar_bytes(*good, (tarfile.TarInfo(name), b"x")), "leads out of the archive"
-        )
-    yield MalformedArchive("again.tar", tar_bytes(*good, good[0]), "another entry has already")
-    whole = tar_bytes(*good)
-    yield MalformedArchive("cut_in_file.tar", whole[:700], "damaged")
-    yield MalformedArchive("cut_between.tar", whole[:1024], "damaged")
-    yield MalformedArchive("bad_header.tar", whole[:1024] + b"x" * 512 + whole[1536:], "damaged")
-    packed = gzip.compress(whole)
-    yield MalformedArchive("cut.tar.gz", packed[: len(packed) // 2], "damaged")
-    yield MalformedArchive("bad_check.tar.gz", packed[:-8] + bytes(8), "damaged")
-    yield MalformedArchive("cut.tar.bz2", bz2.compress(whole)[:-20], "damaged")
-    yield MalformedArchive("cut.tar.xz", lzma.compress(whole)[:-40], "damaged")
-    greedy = lzma.compress(whole, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 2**30}])
-    yield MalformedArchive("greedy.tar.xz", greedy, "damaged.*(emory|kind)")
-    yield MalformedArchive("no_tar.gz", gzip.compress(b"hello" * 1000), "damaged")
-    yield MalformedArchive("bomb.tar.gz", gzip.compress(_zero_tar(2**27)), "100 times its size")
-    header = tarfile.TarInfo("long")
-    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 2**33
-    yield MalformedArchive("greedy_header.tar", header.tobuf(tarfile.GNU_FORMAT) + bytes(2048), "damaged.*header of")
-    sparse = tarfile.TarInfo("evil.png")
-    sparse.type = tarfile.GNUTYPE_SPARSE
-    buffer = bytearray(sparse.tobuf(tarfile.GNU_FORMAT))
-    buffer[483:495] = b"77777777777\x00"
-    buffer[148:156] = b" " * 8
-    buffer[148:156] = b"%06o\x00 " % sum(buffer)
-    yield MalformedArchive("sparse.tar", bytes(buffer) + bytes(1024), "a link or a device|damaged")
-
-
-def _zero_tar(size: int) -> bytes:
-    return tar_bytes((tarfile.TarInfo("a.png"), bytes(size)))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.data_files import picture_bytes, tree
-from tests.malformed_data import MalformedArchive, malformed_archives, tar_bytes, zip_bytes
+from tests.malformed_archives import MalformedArchive, malformed_archives, tar_bytes, zip_bytes
 from vision_core.data.archives import ArchiveLimits, unpack
 from vision_core.errors import DataError
 

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.data_files import put, tree
-from tests.malformed_data import MalformedDataset, malformed_archives, malformed_datasets, zip_bytes
+from tests.malformed_archives import malformed_archives, zip_bytes
+from tests.malformed_data import MalformedDataset, malformed_datasets
 from vision_core.data.formats import read_dataset
 from vision_core.errors import DataError
 

@@ -105,6 +105,8 @@ def test_an_unknown_format_or_folder_is_named(tmp_path: Path) -> None:
         read_dataset(tmp_path, "coko")
     with pytest.raises(DataError, match="gone' is not a folder"):
         read_dataset(tmp_path / "gone")
+    with pytest.raises(DataError, match="is not a folder"):
+        read_dataset(tmp_path / ("x" * 300))
     assert possible_readings(tmp_path) == []
     with pytest.raises(DataError, match="neither annotations"):
         read_dataset(tmp_path)

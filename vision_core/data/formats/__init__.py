@@ -11,6 +11,7 @@ no annotation reaches a picture outside its data set's folder.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from types import ModuleType
 import numpy as np
 import pyarrow as pa
 
+from vision_core.data.archive_members import reading
 from vision_core.data.archives import unpack
 from vision_core.data.formats import coco, csv_write, voc, yolo
 from vision_core.data.formats import folder as class_folders
@@ -54,7 +56,7 @@ def read_dataset(
         AmbiguousFormat: several formats fit equally well, and none was named.
         DataError: nothing there can be read, or a file is malformed; names the file and the line or field.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file, never raises
         return _read(path, format, progress, from_archive)
     target = settings().home / "unpacked" / f"{path.name.partition('.')[0][:60]}-{_digest(path)}"
     fresh = not target.exists()
@@ -79,9 +81,9 @@ def _read(path: Path, format: str | None, progress: Progress | None, from_archiv
 
 
 def _digest(file: Path) -> str:
-    """The start of a file's SHA-256, hexadecimal."""
+    """The start of a file's SHA-256, hexadecimal; a `DataError` when it cannot be read."""
     digest = hashlib.sha256()
-    with open(file, "rb") as content:
+    with reading(file), open(file, "rb") as content:
         while block := content.read(2**20):
             digest.update(block)
     return digest.hexdigest()[:12]

@@ -33,6 +33,7 @@ _SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)
 _ASPECTS = (1.0, 2.0, 0.5, 3.0, 0.3333)
 _MATCH_IOU = 0.5
 _NEGATIVES_PER_POSITIVE = 3
+_FRESH_STD, _FRESH_SCORE = 0.01, 0.01  # of the class outputs, as in RetinaNet (arXiv:1708.02002, section 4.1)
 _MIN_NEGATIVES = 3  # a picture without boxes still teaches what is not an object
 
 
@@ -104,6 +105,16 @@ class Head(nn.ModuleDict):
         for task, outputs in (("box", 4), ("class", columns)):
             self[f"{task}_depthwise"] = SameConv(inputs, inputs, 3, groups=inputs)
             self[task] = SameConv(inputs, anchors * outputs)
+        self._start_from_nothing()
+
+    def _start_from_nothing(self) -> None:
+        """Fresh outputs say "background" of every anchor: otherwise the first steps only unlearn chance."""
+        for task in ("box", "class"):
+            nn.init.normal_(self[task].weight, std=_FRESH_STD)
+        likely = torch.full((self.columns,), -math.log((1 - _FRESH_SCORE) / _FRESH_SCORE))
+        likely[0] *= -1
+        with torch.no_grad():
+            self["class"].bias.view(-1, self.columns).copy_(likely.to(self["class"].bias))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Offsets `(B, A, 4)` ty, tx, th, tw and logits `(B, A, C)`."""

@@ -25,7 +25,7 @@ COCO_NAMES = {
     "AP_small": "map_small",
     "AP_medium": "map_medium",
     "AP_large": "map_large",
-    "AR_all": "ar100",
+    "AR_third": "ar100",  # the third of its limits on the boxes of a picture: 1, 10, 100
 }
 """faster-coco-eval's names to ours."""
 ECE_BINS = 15

@@ -306,6 +306,42 @@ def test_what_a_format_cannot_hold_is_refused_with_the_way_out(tmp_path: Path) -
     assert not (tmp_path / "to").exists()
 
 
+@pytest.mark.parametrize("format", ["coco", "yolo", "voc", "csv"])
+def test_splits_of_any_name_lose_nothing(format: str, tmp_path: Path) -> None:
+    """Names of files that collide, that no file can have, or that the format takes for something else."""
+    odd = [
+        "a/b",
+        "a_b",
+        "A",
+        "a",
+        "path",
+        "nc",
+        "names",
+        "default",
+        "all",
+        "trainval",
+        "dog_train",
+        "../up",
+        "con",
+        "x?",
+        "2017",
+        "images",
+    ]
+    builder = IndexBuilder(["dog"])
+    for number, split in enumerate(["train", *odd]):
+        put(tmp_path / "from", {f"{number}.png": picture_bytes() + b"%d" % number})
+        builder.add_image(f"{number}.png", (64, 48), split, boxes=[(0, number, 0.0, 30.0, 9.0, False)])
+    index = builder.finish(tmp_path / "from", "test")
+    written = check_round_trip(index, tmp_path / "to" / "set", format)
+    assert len(written.splits) == len(index.splits)
+    assert written.record(0).split == "train"
+    if format == "csv":
+        same_objects(written, index)
+    else:
+        assert "splits got another name, " in " ".join(written.notes)
+    assert [path.name for path in (tmp_path / "to").iterdir()] == ["set"]
+
+
 def test_names_that_collide_are_kept_apart(tmp_path: Path) -> None:
     """Label files go by the stem, and some systems hold upper and lower case for one."""
     builder = IndexBuilder(["dog"])

@@ -24,7 +24,7 @@ from vision_core.data.formats.fields import Source, box_table, shown, tidy_name,
 from vision_core.data.formats.json_stream import starts_like_object_with
 from vision_core.data.formats.listing import Listing, split_said
 from vision_core.data.formats.picture_finder import add_unlisted, finder_for
-from vision_core.data.formats.writing import Pictures, Row, rows, rows_of_split, safe_name, with_class_names
+from vision_core.data.formats.writing import Pictures, Row, rows, rows_of_split, with_class_names, with_split_names
 from vision_core.data.index import DatasetIndex, IndexBuilder
 from vision_core.data.threads import Progress
 from vision_core.errors import DataError
@@ -164,14 +164,15 @@ def _add_pictures(
 
 def carried(index: DatasetIndex) -> DatasetIndex:
     """What this format can hold: everything."""
+    index = with_split_names(index, lambda name: name in _NO_SPLIT)
     return with_class_names(index, [tidy_name(name) for name in index.class_names])
 
 
 def write(index: DatasetIndex, pictures: Pictures) -> None:
     """Writes one file a split, and its pictures."""
     for split in index.splits:
-        wanted, folder = rows_of_split(index, split), f"images/{safe_name(split)}" if split else "images"
-        target = pictures.folder / "annotations" / (f"instances_{safe_name(split)}.json" if split else "instances.json")
+        wanted, folder = rows_of_split(index, split), f"images/{split}" if split else "images"
+        target = pictures.folder / "annotations" / (f"instances_{split}.json" if split else "instances.json")
         target.parent.mkdir(exist_ok=True)
         with open(target, "w", encoding="utf-8", newline="\n") as file:
             categories = [{"id": i, "name": name, "supercategory": ""} for i, name in enumerate(index.class_names, 1)]

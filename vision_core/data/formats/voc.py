@@ -26,8 +26,8 @@ from vision_core.data.formats.writing import (
     Pictures,
     Row,
     rows,
-    safe_name,
     with_class_names,
+    with_split_names,
     without_labels,
     write_text,
 )
@@ -173,7 +173,9 @@ def carried(index: DatasetIndex) -> DatasetIndex:
     Raises:
         DataError: image-level labels that say more than the boxes do.
     """
-    index = without_labels(index, "Pascal VOC")
+    index = with_split_names(
+        without_labels(index, "Pascal VOC"), lambda name: name == "trainval" or _SET_OF_ONE_CLASS.fullmatch(name)
+    )
     index = with_class_names(index, [tidy_name(_NOT_XML.sub("_", name)) for name in index.class_names])
     notes = []
     if (index.boxes_xyxy % 1).any():
@@ -197,7 +199,7 @@ def write(index: DatasetIndex, pictures: Pictures) -> None:
             write_text(pictures.folder / _KIT / "Annotations" / f"{stem}.xml", _xml(row, name, index.class_names))
     for split, lines in lists.items():
         if split or len(lists) == 1:
-            target = pictures.folder / _KIT / "ImageSets" / "Main" / f"{safe_name(split) if split else 'trainval'}.txt"
+            target = pictures.folder / _KIT / "ImageSets" / "Main" / f"{split or 'trainval'}.txt"
             write_text(target, "".join(lines))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -169,6 +169,24 @@ def with_class_names(index: DatasetIndex, names: Sequence[str]) -> DatasetIndex:
     changed = [f"{shown(old)} as {shown(new)}" for old, new in zip(index.class_names, safe, strict=True) if old != new]
     notes = [f"{len(changed)} classes got another name, {changed[0]} first."] if changed else []
     return replace(index, class_names=safe, notes=(*index.notes, *notes))
+
+
+def with_split_names(index: DatasetIndex, means_else: Callable[[str], object] = lambda name: False) -> DatasetIndex:
+    """The index with splits whose names files and folders can have, kept distinct; a note names the first that changed.
+
+    Args:
+        means_else: whether the format takes a name for something else.
+    """
+    distinct, name_of = DistinctNames(with_extension=False), {"": ""}
+    for split in filter(None, index.splits):
+        name = safe_name(split)
+        name_of[split] = distinct.take([f"{name}_" if means_else(name) else name])
+    changed = [f"{shown(old)} as {shown(new)}" for old, new in name_of.items() if old != new]
+    if not changed:
+        return index
+    note = f"{len(changed)} splits got another name, {changed[0]} first."
+    renamed = index.with_splits([name_of[split] for split in index.images["split"].to_pylist()])
+    return replace(renamed, notes=(*index.notes, note))
 
 
 def without_labels(index: DatasetIndex, format_name: str) -> DatasetIndex:

@@ -25,12 +25,12 @@ from vision_core.data.formats.picture_finder import add_unlisted
 from vision_core.data.formats.writing import (
     Pictures,
     rows,
-    safe_name,
     with_class_names,
+    with_split_names,
     without_labels,
     write_text,
 )
-from vision_core.data.formats.yolo_config import config_files, find_config, is_class_list
+from vision_core.data.formats.yolo_config import OTHER_KEYS, config_files, find_config, is_class_list
 from vision_core.data.index import DatasetIndex, IndexBuilder
 from vision_core.data.threads import Progress
 from vision_core.errors import DataError
@@ -200,7 +200,8 @@ def carried(index: DatasetIndex) -> DatasetIndex:
     Raises:
         DataError: image-level labels that say more than the boxes, or boxes in a picture of unknown size.
     """
-    index = with_class_names(without_labels(index, "YOLO"), [tidy_name(name) for name in index.class_names])
+    index = with_split_names(without_labels(index, "YOLO"), OTHER_KEYS.__contains__)
+    index = with_class_names(index, [tidy_name(name) for name in index.class_names])
     if "" in index.splits and len(index.splits) > 1:
         note = "Pictures without a split are in no list that a trainer reads: split them first if they are to be used."
         index = replace(index, notes=(*index.notes, note))
@@ -221,12 +222,12 @@ def carried(index: DatasetIndex) -> DatasetIndex:
 def write(index: DatasetIndex, pictures: Pictures) -> None:
     """Writes `data.yaml`, the pictures, and a label file for each that was searched for objects."""
     for row in rows(index):
-        below = f"/{safe_name(row.split)}" if row.split else ""
+        below = f"/{row.split}" if row.split else ""
         name = pictures.put(row, f"images{below}")
         if row.boxes is not None:
             text = "".join(_line(box, row.size_px) for box in row.boxes)
             write_text(pictures.folder / f"labels{below}" / f"{os.path.splitext(name)[0]}.txt", text)
-    places = {split: f"images/{safe_name(split)}" for split in index.splits if split}
+    places = {split: f"images/{split}" for split in index.splits if split}
     # Trainers ask for both; the same folder twice says that nothing is known of a split.
     first = next(iter(places.values()), "images")
     config = {"train": first, "val": places.get("train", first), **places, "names": dict(enumerate(index.class_names))}

@@ -23,7 +23,7 @@ _LARGEST_CONFIG_BYTES = 2**19  # the YAML parser, written in Python, takes 7 s f
 _CLASS_LIST = re.compile(r"(classes|obj|_darknet|darknet|labels|predefined_classes)\.(txt|names|labels)", re.IGNORECASE)
 _NAMES_KEY = re.compile(rb"^[\"']?names[\"']?\s*:", re.MULTILINE)
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
-_OTHER_KEYS = frozenset({"names", "nc", "path", "download", "kpt_shape", "flip_idx"})
+OTHER_KEYS = frozenset({"names", "nc", "path", "download", "kpt_shape", "flip_idx"})
 
 
 @dataclass
@@ -107,7 +107,7 @@ def _from_yaml(source: Source, listing: Listing) -> YoloConfig:
     for key, value in values.items():
         split = usual_split(key)
         for place in value if isinstance(value, list) else [value]:
-            if key in _OTHER_KEYS or (isinstance(place, str) and place in _NULL):
+            if key in OTHER_KEYS or (isinstance(place, str) and place in _NULL):
                 continue
             if split and not isinstance(place, str):
                 raise source.error(key, f"{shown(place)} is not a path")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import warnings
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.data_files import picture_bytes, put, tree
-from vision_core.data.formats import WRITERS, possible_readings, read_dataset, write_dataset
+from vision_core.data.formats import WRITERS, coco, possible_readings, read_dataset, write_dataset
 from vision_core.data.formats.writing import safe_name
 from vision_core.data.index import DatasetIndex, IndexBuilder, differences
 from vision_core.errors import DataError
@@ -340,6 +341,18 @@ def test_splits_of_any_name_lose_nothing(format: str, tmp_path: Path) -> None:
     else:
         assert "splits got another name, " in " ".join(written.notes)
     assert [path.name for path in (tmp_path / "to").iterdir()] == ["set"]
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    builder = IndexBuilder(["dog"])
+    builder.add_image("a.png", (64, 48), boxes=[])
+    monkeypatch.setattr(coco, "write", full)
+    with pytest.raises(DataError, match=r"to' cannot be written \(No space left on device\): free some space"):
+        write_dataset(builder.finish(tmp_path, "test"), tmp_path / "to", "coco")
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_that_collide_are_kept_apart(tmp_path: Path) -> None:

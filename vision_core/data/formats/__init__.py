@@ -109,9 +109,16 @@ def write_dataset(
     check_format(format, WRITERS)
     _check_class_ids(index)
     ready = WRITERS[format].carried(measure(replace(index, notes=()), progress))
-    with staged(folder) as part:
-        pictures = Pictures(ready, part, link, progress)
-        WRITERS[format].write(ready, pictures)
+    try:
+        with staged(folder) as part:
+            pictures = Pictures(ready, part, link, progress)
+            WRITERS[format].write(ready, pictures)
+    except OSError as error:
+        if not error.errno:
+            raise  # somebody cancelled
+        raise DataError(
+            f"'{folder}' cannot be written ({error.strerror}): free some space, or name another folder."
+        ) from error
     images = set_column(ready.images, "path", pa.array(pictures.paths, pa.string()))
     notes = (*ready.notes, *pictures.notes())
     return replace(ready, root=folder, format=format, images=images, notes=notes)

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from vision_core.data.index import DatasetIndex
+from vision_core.data.index import DatasetIndex, IndexBuilder
 
 WIDTH_PX, HEIGHT_PX = 64, 48
 
@@ -74,3 +74,16 @@ def voc(box: str = "2,3,31,42", name: str = "dog", more: str = "", size: str = "
     corners = "".join(f"<{c}>{v}</{c}>" for c, v in zip(("xmin", "ymin", "xmax", "ymax"), box.split(","), strict=True))
     thing = f"<object><name>{name}</name>{more}<bndbox>{corners}</bndbox></object>"
     return f"<annotation><filename>a.png</filename>{size}{thing}</annotation>"
+
+
+def two_classes(folder: Path) -> DatasetIndex:
+    """Three splits, two classes, a picture without objects and one crowd region; JPEG, as torchvision's VOC wants."""
+    builder = IndexBuilder(["no", "größe"])
+    for number in range(9):
+        path = f"p{number}.jpg"
+        put(folder, {path: picture_bytes(64, 48, "JPEG")})
+        boxes = [(i % 2, 3.0 + i, 2.0, 20.0 + i, 30.0, False) for i in range(number % 4)]
+        if number == 3:
+            boxes.append((1, 0.0, 0.0, 64.0, 48.0, True))
+        builder.add_image(path, (64, 48), ("train", "train", "val")[number % 3], boxes=boxes)
+    return builder.finish(folder, "test")

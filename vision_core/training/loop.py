@@ -151,12 +151,22 @@ def _progress(session: Session, plan: list[np.ndarray], loss: float) -> Progress
     )
 
 
-def _step(session: Session, batch: Any, of_all: int, mixing: bool) -> dict[str, float]:
+def one_step(session: Session, batch: Any, rate: float | None = None) -> float:
+    """One step outside an epoch, for whoever tries or measures; returns its loss.
+
+    Args:
+        rate: the learning rate; None: what the schedule says.
+    """
+    training_mode(session.trained)
+    return _step(session, batch, len(batch), mixing=False, rate=rate)["loss"]
+
+
+def _step(session: Session, batch: Any, of_all: int, mixing: bool, rate: float | None = None) -> dict[str, float]:
     """One step of the optimiser. What does not fit into memory is tried again in halves."""
     standing = session.standing
     while True:
         try:
-            return _try_step(session, batch, of_all, mixing)
+            return _try_step(session, batch, of_all, mixing, rate)
         except Exception as error:
             too_much = should_reduce_batch_size(error) or isinstance(error, MemoryError)
             at_once = min(standing.micro_batch, len(batch))
@@ -172,7 +182,7 @@ def _step(session: Session, batch: Any, of_all: int, mixing: bool) -> dict[str, 
             torch.cuda.empty_cache()
 
 
-def _try_step(session: Session, batch: Any, of_all: int, mixing: bool) -> dict[str, float]:
+def _try_step(session: Session, batch: Any, of_all: int, mixing: bool, rate: float | None) -> dict[str, float]:
     accelerator, objective, micro = session.accelerator, session.objective, session.standing.micro_batch
     session.optimizer.zero_grad()
     sums: dict[str, Tensor] = {}
@@ -196,7 +206,11 @@ def _try_step(session: Session, batch: Any, of_all: int, mixing: bool) -> dict[s
         norm = accelerator.clip_grad_norm_(session.trained.parameters(), session.config.clip_norm)
         if norm is not None and accelerator.scaler is None and not math.isfinite(float(norm)):
             raise _not_finite(session, f"gradient became {float(norm)}")
-    session.schedule.step_update(session.standing.updates)
+    if rate is None:
+        session.schedule.step_update(session.standing.updates)
+    else:
+        for group in session.optimizer.param_groups:
+            group["lr"] = rate * group.get("lr_scale", 1.0)
     session.optimizer.step()
     session.standing.updates += 1
     if session.ema is not None:

@@ -1,0 +1,171 @@
+"""Plotly figures of runs while they learn: losses, the metric, learning rate, speed, memory; one colour a run.
+
+Training figures are dotted and validation figures solid, so that they differ without colour too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vision_core.charts import COLOURS, LEGEND_PX, escape
+from vision_core.data.charts import framed, sentence
+from vision_core.training.overview import METRIC_TITLES
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from vision_core.training.finder import Finder
+
+HEIGHT_PX = 300
+_ROW_PX = 22
+_LONGEST_NAME = 30
+_MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "star")
+_NOTHING = "There is nothing to draw before the first epoch has ended."
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A run's name and its records, one an epoch."""
+
+    name: str
+    history: Sequence[dict[str, Any]]
+
+
+def losses(runs: Sequence[Curve]) -> Figure:
+    """Training (dotted) and validation loss of each run by epoch."""
+    shown = [run for run in runs if run.history]
+    if not shown:
+        return sentence(_NOTHING)
+    figure = _by_epoch("loss", 2 * len(shown))
+    for number, run in enumerate(shown):
+        for part, title, dash in (("train", "training", "dot"), ("val", "validation", "solid")):
+            points = [(r["epoch"], r.get(part, {}).get("loss")) for r in run.history]
+            _line(figure, number, points, _name(run, title, len(shown)), "%{y:.4~g}", dash)
+    return figure
+
+
+def metric(runs: Sequence[Curve], name: str) -> Figure:
+    """One metric of each run by epoch, in percent, its best value marked with a ring."""
+    shown = [run for run in runs if any(name in record.get("metrics", {}) for record in run.history)]
+    if not shown:
+        return sentence(_NOTHING)
+    figure = _by_epoch(f"{METRIC_TITLES.get(name, name)} (%)", len(shown))
+    for number, run in enumerate(shown):
+        points = [(r["epoch"], _percent(r.get("metrics", {}).get(name))) for r in run.history]
+        _line(figure, number, points, _name(run, "", len(shown)), "%{y:.1f} %", "solid")
+        kept = [(r["epoch"], _percent(r.get("metrics", {}).get(name))) for r in run.history if r.get("best")][-1:]
+        figure.add_scatter(
+            x=[epoch for epoch, _ in kept],
+            y=[value for _, value in kept],
+            mode="markers",
+            marker={"symbol": "circle-open", "size": 15, "color": _colour(number), "line": {"width": 2}},
+            hovertemplate="kept: epoch %{x}, %{y:.1f} %<extra></extra>",
+            showlegend=False,
+        )
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def learning_rate(runs: Sequence[Curve]) -> Figure:
+    """The learning rate at the end of each epoch."""
+    return _field(runs, "learning_rate", "learning rate", 1, "%{y:.3~g}")
+
+
+def speed(runs: Sequence[Curve]) -> Figure:
+    """Training pictures a second in each epoch."""
+    return _field(runs, "images_per_second", "pictures a second", 1, "%{y:.3~s} pictures/s")
+
+
+def data_wait(runs: Sequence[Curve]) -> Figure:
+    """Share of the training time that was spent waiting for pictures."""
+    return _field(runs, "data_wait", "time waiting for pictures (%)", 100, "%{y:.1f} % of the time")
+
+
+def memory(runs: Sequence[Curve]) -> Figure:
+    """Peak memory by epoch."""
+    return _field(runs, "peak_memory_bytes", "peak memory (GB)", 1e-9, "%{y:.2f} GB")
+
+
+def device_use(runs: Sequence[Curve]) -> Figure:
+    """How busy the GPU was at the end of each epoch, for runs that had one."""
+    return _field(runs, "gpu_share", "GPU in use (%)", 100, "%{y:.0f} % of the time")
+
+
+def search(found: Finder) -> Figure:
+    """The learning-rate finder's losses by rate, its suggestion marked."""
+    figure = framed(HEIGHT_PX, "learning rate (logarithmic)", "loss")
+    figure.add_scatter(
+        x=list(found.rates),
+        y=list(found.losses),
+        mode="lines",
+        line={"color": COLOURS[0], "width": 3},
+        hovertemplate="rate %{x:.2~g}: loss %{y:.4~g}<extra></extra>",
+        showlegend=False,
+    )
+    figure.add_vline(
+        x=found.suggestion,
+        line={"color": COLOURS[3], "width": 2, "dash": "dash"},
+        annotation_text=f"suggested: {found.suggestion:.2g}",
+        annotation_position="top",
+    )
+    figure.update_xaxes(type="log", exponentformat="power", dtick=1)
+    figure.update_layout(margin={"t": 28})
+    low = min(found.losses)
+    start = found.losses[0]
+    figure.update_yaxes(range=[low - 0.1 * abs(start - low), max(start, low) + 1.0 * max(start - low, 1e-6)])
+    return figure
+
+
+def _field(runs: Sequence[Curve], field: str, title: str, scale: float, shown_as: str) -> Figure:
+    """One number of each record by epoch."""
+    shown = [run for run in runs if any(record.get(field) is not None for record in run.history)]
+    if not shown:
+        return sentence(_NOTHING)
+    figure = _by_epoch(title, len(shown))
+    for number, run in enumerate(shown):
+        points = [(r["epoch"], None if r.get(field) is None else scale * r[field]) for r in run.history]
+        _line(figure, number, points, _name(run, "", len(shown)), shown_as, "solid")
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def _by_epoch(y_title: str, entries: int) -> Figure:
+    """An empty figure over epochs, with room for so many entries of a legend."""
+    legend_px = _ROW_PX * entries if entries > 1 else 0
+    figure = framed(HEIGHT_PX + max(legend_px, LEGEND_PX if entries > 1 else 0), "epoch", y_title)
+    figure.update_xaxes(dtick=None, tickformat="d", nticks=10)
+    figure.update_layout(showlegend=entries > 1, hovermode="closest")
+    return figure
+
+
+def _line(
+    figure: Figure, number: int, points: Sequence[tuple[int, float | None]], name: str, shown_as: str, dash: str
+) -> None:
+    solid = dash == "solid"
+    figure.add_scatter(
+        x=[epoch for epoch, _ in points],
+        y=[value for _, value in points],
+        name=name,
+        mode="lines+markers" if solid and len(points) <= 60 else "lines" if len(points) > 1 else "markers",
+        line={"color": _colour(number), "width": 3 if solid else 2, "dash": dash},
+        marker={"symbol": _MARKERS[number % len(_MARKERS)], "size": 7},
+        hovertemplate=f"epoch %{{x}}: {shown_as}<extra>%{{fullData.name}}</extra>",
+    )
+
+
+def _colour(number: int) -> str:
+    return COLOURS[number % len(COLOURS)]
+
+
+def _name(run: Curve, part: str, runs: int) -> str:
+    """A curve's name in the legend."""
+    if runs == 1 and part:
+        return part
+    name = run.name if len(run.name) <= _LONGEST_NAME else f"{run.name[: _LONGEST_NAME - 1]}…"
+    return escape(f"{name}, {part}" if part else name)
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else 100 * value

@@ -1,0 +1,70 @@
+"""The lesson: what does transfer bring, and what do more pictures bring? The same model five times, curves overlaid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vision_core.training.config import TrainConfig
+from vision_core.training.overview import METRIC_TITLES, Overview
+
+SHARES = (1.0, 0.5, 0.25, 0.1)
+MARK = "lesson-"
+"""What the `parent` of a lesson's runs begins with."""
+WHAT_TO_SEE = (
+    "Look at where the curves start and where they end. Transfer starts high, because the network already knows edges, "
+    "textures and shapes; from scratch it has to learn these too. With fewer pictures the training loss still falls "
+    "but the validation figure stays behind: the gap is what more pictures would buy."
+)
+
+
+def lesson(config: TrainConfig) -> list[TrainConfig]:
+    """Transfer with all the data, from scratch, and transfer with 50, 25 and 10 %: same model, seed and epochs.
+
+    From scratch nothing is frozen and all layers learn alike, since there is nothing to keep.
+
+    Raises:
+        SettingsError: the configuration cannot be changed so.
+    """
+    transfer = config.changed(start="pretrained", patience=0)
+    scratch = transfer.changed(start="scratch", frozen_epochs=0, views=0, layer_decay=1.0, data_fraction=1.0)
+    shares = [transfer.changed(data_fraction=share) for share in SHARES]
+    return [shares[0], scratch, *shares[1:]]
+
+
+def title(config: TrainConfig) -> str:
+    """What to call one of them."""
+    if config.start == "scratch":
+        return "From scratch"
+    if config.data_fraction == 1:
+        return "Transfer, all pictures"
+    return f"Transfer, {config.data_fraction:.0%} of the pictures"
+
+
+def mates(one: Overview, every: Sequence[Overview]) -> list[Overview]:
+    """The other runs of the same lesson, in the order they were queued; none when it belongs to no lesson."""
+    lesson_id = str(one.record.config.get("parent", ""))
+    if not lesson_id.startswith(MARK):
+        return []
+    same = [other for other in every if other.record.config.get("parent") == lesson_id]
+    return sorted((other for other in same if other.record.id != one.record.id), key=lambda other: _order(other))
+
+
+def _order(one: Overview) -> tuple[float, bool]:
+    """As `lesson` lists them."""
+    return -float(one.record.config.get("data_fraction", 1)), one.record.config.get("start") == "scratch"
+
+
+def summary(runs: Sequence[Overview]) -> str:
+    """What the runs of a lesson have shown so far, in a sentence; "" before two of them have a figure."""
+    told = [f"{_short(one)} {one.best:.0%}" for one in sorted(runs, key=_order) if one.best is not None and one.monitor]
+    if len(told) < 2:
+        return ""
+    monitor = next(one.monitor for one in runs if one.monitor)
+    return f"{METRIC_TITLES.get(monitor, monitor)} at its best: {', '.join(told)}."
+
+
+def _short(one: Overview) -> str:
+    if one.record.config.get("start") == "scratch":
+        return "from scratch"
+    share = float(one.record.config.get("data_fraction", 1))
+    return "transfer with all pictures" if share == 1 else f"with {share:.0%} of them"

@@ -1,0 +1,159 @@
+"""Runs as a list shows them, and what a list knows of a model from them: how fast it trains here, how far it came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from vision_core.errors import VisionError
+from vision_core.run_folder import BEST, RunFolder, RunRecord
+
+LOG_BYTES = 200_000
+METRIC_TITLES = {
+    "top1": "Accuracy (top 1)",
+    "top5": "Accuracy (top 5)",
+    "f1_macro": "F1, mean of classes",
+    "f1_micro": "F1 of all answers",
+    "ece": "Calibration error",
+    "map": "mAP",
+    "map50": "mAP at IoU 0.5",
+    "map75": "mAP at IoU 0.75",
+    "map_small": "mAP of small objects",
+    "map_medium": "mAP of medium objects",
+    "map_large": "mAP of large objects",
+    "ar100": "Recall with 100 boxes",
+}
+"""Metrics as people call them."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A run with its history.
+
+    Attributes:
+        history: one record an epoch (see `vision_core.training.loop.train`).
+        monitor: the metric that decides which epoch is best, "" before the first epoch.
+        best: its best value, a fraction of 1, and `best_epoch`, from 1; None and 0 before the first epoch.
+        has_weights: there are best weights, so that it can predict.
+    """
+
+    run: RunFolder
+    record: RunRecord
+    history: tuple[dict[str, Any], ...] = ()
+    monitor: str = ""
+    best: float | None = None
+    best_epoch: int = 0
+    has_weights: bool = False
+
+    @property
+    def task(self) -> str:
+        return str(self.record.config.get("task", ""))
+
+    @property
+    def model(self) -> str:
+        return str(self.record.config.get("model", ""))
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, 0..1: epochs, and steps of the present one."""
+        status = self.record.status
+        epochs = int(status.get("epochs") or self.record.config.get("epochs") or 1)
+        steps = int(status.get("steps") or 0)
+        into = float(status.get("step") or 0) / steps if steps else 0.0
+        done = max(float(len(self.history)), int(status.get("epoch") or 1) - 1 + into)
+        return min(1.0, done / max(1, epochs))
+
+
+def overview(run: RunFolder) -> Overview:
+    """What there is to show of a run now.
+
+    Raises:
+        DataError: one of its files is damaged.
+    """
+    record = run.record()
+    history = read_history(run)
+    best = [line for line in history if line.get("best")]
+    monitor = str(history[-1].get("monitor", "")) if history else ""
+    return Overview(
+        run=run,
+        record=record,
+        history=history,
+        monitor=monitor,
+        best=best[-1]["metrics"].get(monitor) if best else None,
+        best_epoch=int(best[-1]["epoch"]) if best else 0,
+        has_weights=(run.path / BEST).is_file(),
+    )
+
+
+def overviews(runs: Iterable[RunFolder]) -> list[Overview]:
+    """The same of several runs; one that cannot be read is left out."""
+    found = []
+    for run in runs:
+        try:
+            found.append(overview(run))
+        except (VisionError, OSError):
+            continue
+    return found
+
+
+def read_history(run: RunFolder) -> tuple[dict[str, Any], ...]:
+    """The run's records, read again only when the file was changed."""
+    return _lines(run, "metrics.jsonl", _changed(run.path / "metrics.jsonl"))
+
+
+def read_previews(run: RunFolder) -> tuple[dict[str, Any], ...]:
+    """What the network said of the same few pictures after each epoch, read again only when it was changed."""
+    return _lines(run, "previews.jsonl", _changed(run.path / "previews.jsonl"))
+
+
+@lru_cache(maxsize=500)
+def _lines(run: RunFolder, name: str, changed: tuple[int, int]) -> tuple[dict[str, Any], ...]:
+    return tuple(run.history() if name == "metrics.jsonl" else run.previews())
+
+
+def _changed(path: Path) -> tuple[int, int]:
+    """What differs once a file was written again; zeros where there is none."""
+    try:
+        about = path.stat()
+    except OSError:
+        return 0, 0
+    return about.st_mtime_ns, about.st_size
+
+
+def read_log(run: RunFolder, most_bytes: int = LOG_BYTES) -> str:
+    """The end of the run's log, whole lines; "" where there is none."""
+    try:
+        with open(run.path / "log.txt", "rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - most_bytes))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return text if size <= most_bytes else text.partition("\n")[2]
+
+
+def known_speeds(found: Iterable[Overview]) -> dict[str, float]:
+    """Training pictures a second of each model, as its newest run with one measured them; newest runs first.
+
+    The first epoch is left out where there is a second: it fills caches.
+    """
+    speeds: dict[str, float] = {}
+    for one in found:
+        rates = [float(line.get("images_per_second") or 0) for line in one.history if not line.get("frozen")]
+        rates = rates[1:] or rates
+        if rates and one.model not in speeds:
+            speeds[one.model] = sorted(rates)[len(rates) // 2]
+    return speeds
+
+
+def duration(seconds: float | None) -> str:
+    """A time in two steps at most: "40 s", "3 min", "1 h 20 min"; "" when it is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

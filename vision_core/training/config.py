@@ -7,7 +7,6 @@ config.to_json()
 from __future__ import annotations
 
 import dataclasses
-import math
 import types
 import typing
 from collections.abc import Mapping
@@ -106,6 +105,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name, hint in _HINTS.items():
             _check_type(name, getattr(self, name), hint)
+        for name in ("data", "model", "start", "optimizer"):
+            if not getattr(self, name).strip():
+                raise SettingsError(f"{name} is empty; every run needs one.")
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:  # also false for NaN
@@ -175,7 +177,7 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "weight_decay": (0, 10),
         "layer_decay": (0.01, 1),
         "warmup": (0, 1),
-        "clip_norm": (0, math.inf),
+        "clip_norm": (0, 1e9),
         "label_smoothing": (0, 0.9),
         "ema_decay": (0, 0.99999),
         "patience": (0, 10_000),

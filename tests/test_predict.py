@@ -19,6 +19,8 @@ from vision_core import detect_then_classify, load_classifier, load_detector, op
 from vision_core.errors import ModelError, SettingsError, WeightsError
 from vision_core.models import build_pretrained, get_spec
 from vision_core.predict import Classifier, ObjectDetector, crop_boxes
+from vision_core.preprocess import sized
+from vision_core.runs import read_run
 from vision_core.types import Detections
 
 PHOTOS = ("chelsea", "coffee", "astronaut")
@@ -202,6 +204,35 @@ def test_a_run_folder_stands_wherever_a_model_name_can(tmp_path: Path, photos: l
     found = load_detector(str(run)).predict(photos[:1])[0]
     assert found.class_names == ("a", "b")
     assert found.model == str(run)
+
+
+def test_a_run_that_learned_several_labels_answers_for_each_of_them(tmp_path: Path, photos: list[Image.Image]) -> None:
+    run = write_run(tmp_path / "run", model="tf_efficientnet_lite0", task="classification", multi_label=True)
+    network = get_spec("tf_efficientnet_lite0").build(2)
+    with torch.no_grad():
+        network.classifier.weight.zero_()
+        network.classifier.bias.copy_(torch.tensor([2.0, 1.0]))
+    save_file(network.state_dict(), run / "checkpoints" / "best.safetensors")
+    found = load_classifier(str(run)).predict(photos[:1])[0]
+    assert found.multi_label
+    np.testing.assert_allclose(found.scores, [0.880797, 0.731059], atol=1e-5)
+
+
+def test_a_run_is_called_what_its_owner_calls_it(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "20260101-run")
+    assert read_run(run)[0].title.startswith("20260101-run (")
+    (run / "about.json").write_text('{"name": "Second try"}')
+    assert read_run(run)[0].title.startswith("Second try (")
+
+
+@pytest.mark.parametrize("model", ["tf_efficientnet_lite0", "fasterrcnn_mobilenet_v3_large_320_fpn"])
+def test_a_run_sees_pictures_at_the_size_it_was_trained_with(tmp_path: Path, model: str) -> None:
+    spec = get_spec(model)
+    run = write_run(tmp_path / "run", model=model, task=spec.task, input_size_px=160)
+    how = read_run(run)[0].preprocessing
+    assert how == sized(spec.preprocessing, 160)
+    assert how.size_px == 160
+    assert sized(how, spec.preprocessing.size_px) == spec.preprocessing
 
 
 def test_a_damaged_run_is_named(tmp_path: Path) -> None:

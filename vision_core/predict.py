@@ -146,9 +146,10 @@ class Classifier(_Predictor):
             with self._autocast():
                 logits = self.folded(batch)
             ran = self._now()
-            scores = logits.float().softmax(dim=1).cpu().numpy()
+            several = self.spec.multi_label
+            scores = (logits.float().sigmoid() if several else logits.float().softmax(dim=1)).cpu().numpy()
             timing = _shares(len(images), started, prepared, ran, self._now())
-        return [Classification(self.class_names, row, model=self.name, timing=timing) for row in scores]
+        return [Classification(self.class_names, row, several, self.name, timing) for row in scores]
 
     def activation_map(self, image: Image.Image, class_name: str) -> np.ndarray:
         """Which parts of the picture speak for `class_name`: `(h, w)` float32, 0..1, over the whole picture.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,6 +51,23 @@ class Placement:
         """Boxes `(N, 4)` from input pixels to picture pixels."""
         offset = np.asarray([self.left, self.top] * 2, np.float32)
         return (boxes_xyxy + offset) / np.asarray([self.scale_x, self.scale_y] * 2, np.float32)
+
+
+def sized(how: Preprocessing, input_size_px: int | None) -> Preprocessing:
+    """The same preprocessing for another input size; the margin around a classifier's crop grows along.
+
+    Args:
+        input_size_px: None: as it is.
+    """
+    if input_size_px is None or input_size_px == how.size_px:
+        return how
+    ratio = input_size_px / how.size_px
+    return replace(
+        how,
+        size_px=input_size_px,
+        resize_px=None if how.resize_px is None or how.mode != "crop" else round(how.resize_px * ratio),
+        max_size_px=None if how.max_size_px is None else round(how.max_size_px * ratio),
+    )
 
 
 def scaled_size(how: Preprocessing, width_px: int, height_px: int) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Models by name or by run folder, and what a run folder holds that a predictor needs.
 
 A run folder can stand wherever a model name can. It holds `config.json` with `model`, `task`, `class_names` and
-`input_size_px`, and the network in `checkpoints/best.safetensors`.
+`input_size_px` (and `multi_label`), the network in `checkpoints/best.safetensors`, and its name in `about.json`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 from vision_core.errors import ModelError, WeightsError
 from vision_core.models.catalogue import get_spec
 from vision_core.models.pretrained import build_pretrained, class_names
+from vision_core.preprocess import sized
+from vision_core.run_folder import ABOUT, BEST, CONFIG
 from vision_core.settings import settings
 from vision_core.types import ModelSpec, Task, WeightsSource
 
 if TYPE_CHECKING:
     import torch
-
-CONFIG = "config.json"
-BEST_WEIGHTS = Path("checkpoints") / "best.safetensors"
 
 
 def is_run(name: str) -> bool:
@@ -37,7 +36,7 @@ def list_runs(task: Task | None = None) -> list[ModelSpec]:
     found = []
     paths = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     for path in sorted(paths, key=lambda p: p.stat().st_mtime, reverse=True):
-        if is_run(str(path)) and (path / BEST_WEIGHTS).is_file():
+        if is_run(str(path)) and (path / BEST).is_file():
             try:
                 spec, _ = read_run(path)
             except ModelError:
@@ -80,21 +79,29 @@ def read_run(path: Path) -> tuple[ModelSpec, tuple[str, ...]]:
         raise ModelError(f"{path / CONFIG} is not a run's configuration ({error!r}); name another run.") from error
     if config.get("task") != base.task or not names:
         raise ModelError(f"{path / CONFIG} names task {config.get('task')!r} and {len(names)} classes for {base.name}.")
-    how = base.preprocessing
-    grown = round(size * (how.resize_px or size) / how.size_px) if how.mode == "crop" else None
     return (
         replace(
             base,
             name=str(path),
-            title=f"{path.name} ({base.title})",
+            title=f"{_name(path)} ({base.title})",
             source="run",
             input_size_px=size,
-            weights=WeightsSource(kind="embedded", file_name=str(path / BEST_WEIGHTS), trained_on=path.name),
-            preprocessing=replace(how, size_px=size, resize_px=grown),
+            weights=WeightsSource(kind="embedded", file_name=str(path / BEST), trained_on=path.name),
+            preprocessing=sized(base.preprocessing, size),
             class_names_key="none",
+            multi_label=config.get("multi_label") is True,
         ),
         names,
     )
+
+
+def _name(path: Path) -> str:
+    """What the run's owner calls it; the folder's name where nothing says so."""
+    try:
+        about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
+        return str(about.get("name") or path.name)
+    except (OSError, ValueError, AttributeError):
+        return path.name
 
 
 def load_network(spec: ModelSpec, progress: Callable[[int, int | None], None] | None = None) -> torch.nn.Module:

@@ -255,6 +255,7 @@ class ModelSpec:
         input_size_px: edge of the input it was designed for.
         build: `build(num_classes)` returns a fresh torch module; a detector's is a
             `vision_core.models.detectors.Detector` and counts foreground classes only.
+        multi_label: a classifier whose every class is a yes or no of its own (only runs are).
     """
 
     name: str
@@ -273,3 +274,4 @@ class ModelSpec:
     preprocessing: Preprocessing
     class_names_key: Literal["imagenet", "coco", "none"]
     build: Callable[[int], Any] = field(repr=False, compare=False)
+    multi_label: bool = False

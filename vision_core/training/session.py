@@ -25,6 +25,7 @@ from vision_core.data.augment import AUGMENTATIONS
 from vision_core.data.threads import available_cores
 from vision_core.errors import TrainingError
 from vision_core.models.catalogue import get_spec
+from vision_core.preprocess import sized
 from vision_core.run_folder import BEST, LAST, RunFolder
 from vision_core.settings import REPOSITORY
 from vision_core.training import checkpoints, networks
@@ -34,7 +35,7 @@ from vision_core.training.feed import PictureFeed, plan_epoch
 from vision_core.training.instant import FeatureFeed, FeatureObjective
 from vision_core.training.objectives import Objective, objective_for
 from vision_core.training.task_data import Stage, TaskData, prepare
-from vision_core.types import ModelSpec, Preprocessing
+from vision_core.types import Preprocessing
 
 LOWEST_RATE = 0.01
 """Where the cosine ends, as a share of the highest rate."""
@@ -98,7 +99,7 @@ class Session:
         with self.accelerator.main_process_first():
             self.data = prepare(self.config, run.path / "data", progress)
         self.spec = get_spec(self.config.model)
-        self.how = sized(self.spec, self.config.input_size_px)
+        self.how = sized(self.spec.preprocessing, self.config.input_size_px)
         self.network, started = networks.build(self.spec, self.data.class_names, self.config.start)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.rows = self.data.rows
@@ -314,20 +315,6 @@ def make_accelerator(config: TrainConfig, folder: Path) -> Accelerator:
         plain = {name: value for name, value in config.to_json().items() if isinstance(value, (int, float, str, bool))}
         accelerator.init_trackers("whatwhere", plain)
     return accelerator
-
-
-def sized(spec: ModelSpec, input_size_px: int | None) -> Preprocessing:
-    """The model's preprocessing at another input size; a classifier's margin around its crop grows along."""
-    how = spec.preprocessing
-    if input_size_px is None or input_size_px == how.size_px:
-        return how
-    ratio = input_size_px / how.size_px
-    return replace(
-        how,
-        size_px=input_size_px,
-        resize_px=None if how.resize_px is None or how.mode != "crop" else round(how.resize_px * ratio),
-        max_size_px=None if how.max_size_px is None else round(how.max_size_px * ratio),
-    )
 
 
 def check_batches(config: TrainConfig, data: TaskData, network: nn.Module) -> None:

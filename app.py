@@ -24,6 +24,8 @@ with frame(
             st.switch_page("pages/1_Compare.py")
         if st.button("Bring your own data", icon=":material/photo_library:"):
             st.switch_page("pages/2_Data.py")
+        if st.button("Train a network", icon=":material/model_training:"):
+            st.switch_page("pages/3_Train.py")
 
     here = describe()
     models = list_models()

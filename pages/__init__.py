@@ -18,6 +18,7 @@ PAGES = (
     ("app.py", "Home", ":material/home:"),
     ("pages/1_Compare.py", "Compare", ":material/compare:"),
     ("pages/2_Data.py", "Data", ":material/photo_library:"),
+    ("pages/3_Train.py", "Train", ":material/model_training:"),
 )
 
 # Columns give way one by one instead of all at once: three on a desktop, two on a tablet, one on a phone.
@@ -44,6 +45,9 @@ _STYLE = """<style>
 [class*="st-key-costs_"] thead { display: none; }
 [class*="st-key-costs_"] td { padding: 0.2rem 0.4rem; font-size: 0.85rem; }
 [class*="st-key-costs_"] td:first-child { width: 32%; }
+[class*="st-key-train_card_chosen"] { border-color: var(--st-primary-color, #0b62a4); border-width: 2px; }
+[class*="st-key-train_run_open"] { border-color: var(--st-primary-color, #0b62a4); border-width: 2px; }
+[class*="st-key-train_run_open"] button:disabled { color: inherit; opacity: 1; }
 .block-container { padding: 1.1rem 2.5rem 4rem; }
 .block-container h1 { font-size: 1.9rem; padding: 0 3rem 0.7rem 0; }
 [data-testid="stHeader"] { background: transparent; pointer-events: none; }
@@ -60,7 +64,7 @@ _STYLE = """<style>
 }
 </style>"""
 SIDEBAR_PX = 220
-_KEPT = ("set", "shot", "picture", "classifier", "classifiers", "detector", "detectors", "thing")
+_KEPT = ("set", "shot", "picture", "classifier", "classifiers", "detector", "detectors", "thing", "run", "beside")
 _KEPT_FIRST = "explained."  # a class for each classifier
 
 

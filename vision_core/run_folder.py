@@ -120,10 +120,14 @@ class RunFolder:
         return self.path / CHECKPOINTS
 
     def write(self, name: str, values: Mapping[str, Any]) -> None:
-        """Writes a JSON file aside and renames it."""
+        """Writes a JSON file aside and renames it; on a full disk nothing is left behind."""
         part = self.path / f"{name}.{os.getpid()}.part"
-        part.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        os.replace(part, self.path / name)
+        try:
+            part.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            os.replace(part, self.path / name)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
     def read(self, name: str) -> dict[str, Any]:
         """A JSON file's values; none where it is missing.
@@ -294,6 +298,19 @@ def discard_run(run: RunFolder) -> Path:
     target = ensure_folder(settings().home / "trash" / "runs") / f"{run.path.name}-{uuid4().hex[:8]}"
     os.replace(run.path, target)
     return target
+
+
+def restore_run(path: Path) -> RunFolder:
+    """Moves a run out of the trash, back to where it was.
+
+    Raises:
+        DataError: it is no longer there, or another run has its place.
+    """
+    target = ensure_folder(runs_folder()) / path.name.rpartition("-")[0]
+    if path.parent != settings().home / "trash" / "runs" or not path.is_dir() or target.exists():
+        raise DataError(f"The run {path.name!r} cannot be restored: it left the trash, or its place is taken.")
+    os.replace(path, target)
+    return RunFolder(target)
 
 
 def list_trash() -> list[Path]:

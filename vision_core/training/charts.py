@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vision_core.charts import COLOURS, LEGEND_PX, escape
-from vision_core.data.charts import framed, sentence
+from vision_core.charts import COLOURS, FRAME_PX, LEGEND_PX, escape
+from vision_core.data.charts import framed, sentence, short_name
 from vision_core.training.overview import METRIC_TITLES
 
 if TYPE_CHECKING:
@@ -91,6 +91,30 @@ def memory(runs: Sequence[Curve]) -> Figure:
 def device_use(runs: Sequence[Curve]) -> Figure:
     """How busy the GPU was at the end of each epoch, for runs that had one."""
     return _field(runs, "gpu_share", "GPU in use (%)", 100, "%{y:.0f} % of the time")
+
+
+def class_counts(classes: Sequence[tuple[str, int]], most: int = 30) -> Figure:
+    """Bars of how many training pictures show each class, the most frequent first."""
+    ranked = sorted(classes, key=lambda item: -item[1])
+    shown = ranked[:most]
+    figure = framed(_ROW_PX * len(shown) + FRAME_PX, "training pictures", "")
+    figure.add_bar(
+        orientation="h",
+        x=[count for _, count in shown],
+        y=list(range(len(shown))),
+        marker_color=COLOURS[0],
+        customdata=[[escape(name)] for name, _ in shown],
+        hovertemplate="“%{customdata[0]}”: %{x:,} training pictures<extra></extra>",
+    )
+    if len(ranked) > most:
+        figure.update_xaxes(title=f"training pictures ({len(ranked) - most} rarer classes are left out)")
+    figure.update_yaxes(
+        tickvals=list(range(len(shown))),
+        ticktext=[short_name(name) for name, _ in shown],
+        showgrid=False,
+        range=[len(shown) - 0.5, -0.5],
+    )
+    return figure
 
 
 def search(found: Finder) -> Figure:

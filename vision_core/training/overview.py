@@ -149,6 +149,11 @@ def known_speeds(found: Iterable[Overview]) -> dict[str, float]:
     return speeds
 
 
+def cost_usd(seconds: float, usd_per_hour: float) -> float:
+    """What so much time costs on a computer of that price."""
+    return seconds / 3600 * usd_per_hour
+
+
 def duration(seconds: float | None) -> str:
     """A time in two steps at most: "40 s", "3 min", "1 h 20 min"; "" when it is not known."""
     if seconds is None:

@@ -1,0 +1,293 @@
+"""What to learn, from what and how: the form of a new run. It holds every setting, and survives a look elsewhere.
+
+The usual settings have widgets of their own; whatever else "All settings" was told lies in `train_overrides`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import streamlit as st
+
+from pages import plain, told
+from pages.parts.train import models
+from vision_core.data.library import Dataset, list_datasets
+from vision_core.errors import SettingsError
+from vision_core.settings import settings
+from vision_core.training.config import PRESETS, LabelsFrom, TrainConfig, make_config
+from vision_core.training.overview import Overview
+from vision_core.training.preflight import WEIGHTS_ENDINGS, check_places, keep_weights
+from vision_core.types import Task
+
+TASKS: dict[Task, str] = {
+    "classification": ":material/label: What: classification",
+    "detection": ":material/select_all: What and where: detection",
+}
+LABELS: dict[LabelsFrom, str] = {
+    "auto": "Labels where there are some, else what boxes say",
+    "labels": "The labels of whole pictures",
+    "presence": "Every class with a box in it: several labels",
+    "majority": "The class with most boxes: one label",
+    "crops": "Every box as a picture of its own",
+}
+PRETRAINED, SCRATCH, RUN, FILE = "Pretrained", "From scratch", "An earlier run", "Your own weights"
+_WIDGETS = ("train_data", "train_task", "train_labels", "train_preset", "train_start", "train_epochs", "train_find")
+_MAIN = ("data", "task", "model", "preset", "start", "labels_from", "epochs", "learning_rate")
+
+
+def recall() -> None:
+    """Puts a configuration back into the widgets: one that was asked for, or the last one when the form was away."""
+    asked = st.session_state.pop("train_fill", None)
+    kept = st.session_state.get("train_config")
+    if asked is None and kept is not None and any(key not in st.session_state for key in _WIDGETS):
+        asked = kept
+    if asked is not None:
+        _fill(TrainConfig.from_json(asked))
+
+
+def fill(config: TrainConfig) -> None:
+    """The form shows this configuration in the next run of the page."""
+    st.session_state["train_fill"] = config.to_json()
+
+
+def _fill(config: TrainConfig) -> None:
+    preset = config.preset if config.preset in PRESETS else "balanced"
+    named = {dataset.name: dataset.id for dataset in list_datasets()}
+    kind = {"pretrained": PRETRAINED, "scratch": SCRATCH}.get(config.start)
+    if kind is None:
+        kind = FILE if config.start.endswith(WEIGHTS_ENDINGS) else RUN
+    state = st.session_state
+    state["train_data"] = named.get(config.data, config.data)
+    state["train_task"], state["train_labels"] = config.task, config.labels_from
+    state["train_model"], state["train_preset"] = config.model, preset
+    state["train_start"] = kind
+    state["train_start_run" if kind == RUN else "train_start_file"] = config.start
+    state["train_epochs"], state["train_find"] = config.epochs, config.learning_rate is None
+    state["train_rate"] = config.learning_rate or 1e-3
+    base = make_config(config.data, config.task, config.model, preset, start=config.start, epochs=config.epochs)
+    values, usual = config.to_json(), base.to_json()
+    state["train_overrides"] = {
+        name: value for name, value in values.items() if name not in _MAIN and value != usual[name]
+    }
+
+
+def draw(found: list[Overview]) -> TrainConfig | None:
+    """The form; the configuration it stands for, or None, with the reason on the page, when it stands for none.
+
+    `found`: earlier runs, newest first.
+    """
+    datasets = {dataset.id: dataset for dataset in list_datasets()}
+    with st.container(key="train_setup"):
+        data_at, task_at, labels_at = st.columns([1.2, 1.3, 1.2], vertical_alignment="bottom")
+    data = _data(data_at, datasets)
+    task = _task(task_at)
+    labels = _labels(labels_at, datasets.get(data), task)
+    st.markdown("##### Which network?")
+    with told():
+        model = models.choose(task, found)
+        left, right = st.columns([1.15, 1], gap="large")
+        with left:
+            preset = _preset(task)
+        with right:
+            start = _start(model, found)
+            epochs, rate = _schedule()
+        changes = {"labels_from": labels, "start": start, "epochs": epochs, "learning_rate": rate}
+        config = _configured(data, task, model, preset, changes)
+        if config is not None:
+            st.session_state["train_config"] = config.to_json()
+            _all_settings(config)
+            return config
+    return None
+
+
+def _data(place: Any, datasets: dict[str, Dataset]) -> str:
+    ids = list(datasets)
+    kept = st.session_state.get("train_data")
+    if kept is not None and kept not in ids:
+        ids.append(kept)  # a folder that a run from the command line was given, or a data set that was removed
+    if kept is None:
+        wanted = st.query_params.get("data", "")
+        st.session_state["train_data"] = wanted if wanted in datasets else ids[0]
+    return place.selectbox(
+        "Data set", ids, format_func=lambda id: datasets[id].name if id in datasets else id, key="train_data"
+    )
+
+
+def _task(place: Any) -> Task:
+    st.session_state.setdefault("train_task", "classification")
+    return place.segmented_control(
+        "Task",
+        list(TASKS),
+        format_func=TASKS.__getitem__,
+        required=True,
+        key="train_task",
+        on_change=_usual_numbers,
+    )
+
+
+def _labels(place: Any, dataset: Dataset | None, task: Task) -> LabelsFrom:
+    """What a classifier learns, where boxes could tell it too."""
+    st.session_state.setdefault("train_labels", "auto")
+    if task == "detection" or dataset is None or not dataset.versions[-1].boxes:
+        st.session_state["train_labels"] = "auto" if task == "detection" else st.session_state["train_labels"]
+        return st.session_state["train_labels"]
+    return place.selectbox(
+        "A classifier learns", get_args(LabelsFrom), format_func=LABELS.__getitem__, key="train_labels"
+    )
+
+
+def _preset(task: Task) -> str:
+    st.session_state.setdefault("train_preset", "instant")
+    return st.radio(
+        "How thoroughly?",
+        list(PRESETS),
+        format_func=str.capitalize,
+        captions=[preset.summary for preset in PRESETS.values()],
+        key="train_preset",
+        on_change=_usual_numbers,
+    )
+
+
+def _usual_numbers() -> None:
+    """Another preset or task: its own epochs and rate, and nothing else that was changed."""
+    preset = PRESETS[st.session_state.get("train_preset", "instant")]
+    usual = dict(preset.changes(st.session_state.get("train_task", "classification")))
+    st.session_state["train_epochs"] = usual.get("epochs", 10)
+    st.session_state["train_rate"] = usual.get("learning_rate", 1e-3)
+    st.session_state["train_find"] = False
+    st.session_state["train_overrides"] = {}
+
+
+def _start(model: str, found: list[Overview]) -> str:
+    """Where the weights start."""
+    st.session_state.setdefault("train_start", PRETRAINED)
+    kind = st.segmented_control(
+        "Start from", [PRETRAINED, SCRATCH, RUN, FILE], required=True, key="train_start", on_change=_unfrozen
+    )
+    if kind == RUN:
+        return _earlier_run(model, found)
+    if kind == FILE:
+        return _own_weights()
+    return "scratch" if kind == SCRATCH else "pretrained"
+
+
+def _unfrozen() -> None:
+    """From scratch, a frozen part and layer-wise rates make no sense, whatever was set."""
+    for name in ("frozen_epochs", "views", "layer_decay"):
+        st.session_state.get("train_overrides", {}).pop(name, None)
+
+
+def _earlier_run(model: str, found: list[Overview]) -> str:
+    usable = {str(one.run.path): one for one in found if one.model == model and one.has_weights}
+    if not usable:
+        raise SettingsError("No earlier run of this network has weights to go on from: start from pretrained ones.")
+    if st.session_state.get("train_start_run") not in usable:
+        st.session_state["train_start_run"] = next(iter(usable))
+    return st.selectbox(
+        "Go on from", list(usable), format_func=lambda path: usable[path].record.name, key="train_start_run"
+    )
+
+
+def _own_weights() -> str:
+    file = st.file_uploader(
+        "A state dict of this network",
+        type=[ending[1:] for ending in WEIGHTS_ENDINGS],
+        max_upload_size=settings().max_dataset_bytes // 1_000_000,
+        help="Only tensors are read; what does not fit by name and shape starts fresh.",
+    )
+    if file is not None:
+        st.session_state["train_start_file"] = str(keep_weights(file.name, file.getvalue()))
+    if "train_start_file" not in st.session_state:
+        raise SettingsError("Drop a .safetensors, .pth or .pt file with the network's weights above.")
+    path = st.session_state["train_start_file"]
+    if file is None:
+        st.caption(f":material/description: {plain(Path(path).name)}")
+    return path
+
+
+def _schedule() -> tuple[int, float | None]:
+    """Epochs and learning rate."""
+    if "train_epochs" not in st.session_state:
+        _usual_numbers()
+    epochs_at, rate_at = st.columns(2)
+    epochs = epochs_at.number_input("Epochs", 1, 10_000, key="train_epochs", help="Times every picture is seen.")
+    find = st.session_state.get("train_find", False)
+    rate = rate_at.number_input(
+        "Learning rate",
+        1e-9,
+        100.0,
+        step=1e-4,
+        format="%.2g",
+        key="train_rate",
+        disabled=find,
+        help="How far each step goes, at its highest. It rises at first and falls to almost nothing at the end.",
+    )
+    find = st.toggle("Find the learning rate before training", key="train_find")
+    return int(epochs), None if find else float(rate)
+
+
+def _configured(data: str, task: Task, model: str, preset: str, changes: dict[str, Any]) -> TrainConfig | None:
+    overrides = st.session_state.setdefault("train_overrides", {})
+    try:
+        return make_config(data, task, model, preset, **(changes | overrides))
+    except SettingsError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        if overrides:
+            st.button("Forget what was changed under “All settings”", on_click=overrides.clear)
+        return None
+
+
+def _all_settings(config: TrainConfig) -> None:
+    overrides = st.session_state["train_overrides"]
+    changed = f" · changed: {', '.join(overrides)}" if overrides else ""
+    with st.expander(
+        f"All settings{plain(changed)}", icon=":material/tune:", key="train_all", on_change="rerun"
+    ) as box:
+        if not box.open:
+            return
+        left, right = st.columns(2, gap="large")
+        text = json.dumps(config.to_json(), indent=1, ensure_ascii=False)
+        with left:
+            edited = st.text_area(
+                "As JSON", text, height=520, key=f"train_json_{hash(text)}", help="Edit it, then press the button."
+            )
+            with st.container(horizontal=True):
+                if st.button("Use these settings", icon=":material/check:", disabled=edited == text):
+                    with told():
+                        fill(_parsed(edited or ""))
+                        st.rerun()
+                if st.button("Back to the preset", icon=":material/undo:", disabled=not overrides, type="tertiary"):
+                    _usual_numbers_again()
+        right.caption("What they mean")
+        right.code(_meanings(), language=None, wrap_lines=True, height=560)
+
+
+def _usual_numbers_again() -> None:
+    config = TrainConfig.from_json(st.session_state["train_config"])
+    fill(make_config(config.data, config.task, config.model, config.preset, start=config.start))
+    st.rerun()
+
+
+def _parsed(text: str) -> TrainConfig:
+    """The configuration in a text box.
+
+    Raises:
+        SettingsError: it is no JSON, a setting does not exist, or names a place that may not be opened.
+    """
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise SettingsError(f"This is not JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise SettingsError("The settings must be named: write them between { and }.")
+    config = TrainConfig.from_json(values)
+    check_places(config)
+    return config
+
+
+def _meanings() -> str:
+    """The settings' own documentation."""
+    lines = (TrainConfig.__doc__ or "").split("Attributes:")[-1].split("Raises:")[0].strip("\n").splitlines()
+    return "\n".join(line.removeprefix("        ") for line in lines).strip()

@@ -1,0 +1,89 @@
+"""Cards of the networks: what each is, how large, whether its weights are there, how fast it trains here."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages import plain
+from vision_core.errors import VisionError
+from vision_core.models import get_spec, list_models
+from vision_core.models.weights import badge
+from vision_core.predict import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR
+from vision_core.training.overview import Overview, known_speeds
+from vision_core.types import ModelSpec, Task
+
+FEW = 4
+CARD_PX = 262
+
+
+def choose(task: Task, found: list[Overview]) -> str:
+    """Cards to click; returns the chosen model's name, of `task`."""
+    chosen = _chosen(task)
+    specs = list_models(task)
+    if chosen not in [spec.name for spec in specs]:
+        specs.insert(0, get_spec(chosen))
+    everything = st.session_state.get("train_every_model", False)
+    shown = specs if everything else _first(specs, chosen)
+    speeds = known_speeds(found) | st.session_state.get("train_speeds", {})
+    with st.container(horizontal=True, key="train_models"):
+        for spec in shown:
+            _card(spec, spec.name == chosen, speeds.get(spec.name))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.toggle(f"Show all {len(specs)} networks", key="train_every_model")
+        if everything:
+            _by_name(task)
+    return chosen
+
+
+def _chosen(task: Task) -> str:
+    """The chosen model, or the default one where another task's was chosen."""
+    name = st.session_state.get("train_model", "")
+    try:
+        fits = bool(name) and get_spec(name).task == task
+    except VisionError:
+        fits = False
+    if not fits:
+        name = DEFAULT_CLASSIFIER if task == "classification" else DEFAULT_DETECTOR
+        st.session_state["train_model"] = name
+    return name
+
+
+def _first(specs: list[ModelSpec], chosen: str) -> list[ModelSpec]:
+    """A few: the chosen one among the small and the well-known."""
+    small = sorted(specs[1:], key=lambda spec: spec.parameters)
+    few = [specs[0], *small][:FEW]
+    return few if chosen in [spec.name for spec in few] else [get_spec(chosen), *few[: FEW - 1]]
+
+
+def _card(spec: ModelSpec, is_chosen: bool, speed: float | None) -> None:
+    """One network; `speed`: pictures a second in training, where it was measured here."""
+    with st.container(border=True, width=CARD_PX, key=f"train_card{'_chosen' if is_chosen else ''}_{spec.name}"):
+        st.markdown(f"**{plain(spec.title)}**")
+        st.caption(
+            f"{plain(spec.family)}, {spec.year} · {spec.parameters / 1e6:.1f} M parameters · {spec.input_size_px} px"
+        )
+        st.markdown(f":small[{plain(spec.suits)}]")
+        measured = f"trains {speed:,.3g} pictures/s here" if speed else "speed here: estimate it below"
+        st.caption(f":material/download: {plain(badge(spec))}  \n:material/speed: {measured}")
+        st.button(
+            "Chosen" if is_chosen else "Choose",
+            icon=":material/check_circle:" if is_chosen else None,
+            key=f"choose_{spec.name}",
+            disabled=is_chosen,
+            width="stretch",
+            on_click=st.session_state.__setitem__,
+            args=("train_model", spec.name),
+        )
+
+
+def _by_name(task: Task) -> None:
+    """Any other network of timm by its name."""
+    hint = "resnet34.a1_in1k" if task == "classification" else "retinanet:mobilenetv4_conv_small"
+    name = st.text_input("Another one, by timm's name", placeholder=hint, key="train_other_model", width=360)
+    if name and st.button("Choose it", key="choose_other"):
+        spec = get_spec(name.strip())
+        if spec.task != task:
+            st.error(f"{plain(spec.title)} does {spec.task}.")
+        else:
+            st.session_state["train_model"] = spec.name
+            st.rerun()

@@ -1,0 +1,142 @@
+"""The list of runs: what each is doing, the queue, and the trash."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages import plain, told
+from vision_core.run_folder import RunFolder, discard_run, empty_trash, list_run_folders, list_trash, restore_run
+from vision_core.training import jobs
+from vision_core.training.overview import METRIC_TITLES, Overview, duration, overviews
+
+EVERY_S = 2.0
+SHOWN = 8
+STATES = {
+    "queued": (":material/hourglass_empty:", "gray", "waiting"),
+    "running": (":material/play_circle:", "blue", "running"),
+    "finished": (":material/check_circle:", "green", "finished"),
+    "failed": (":material/error:", "red", "failed"),
+    "cancelled": (":material/stop_circle:", "orange", "stopped"),
+    "interrupted": (":material/power_off:", "orange", "interrupted"),
+}
+"""Icon, colour and word of each state."""
+
+
+def every() -> list[Overview]:
+    """All runs of the workspace, newest first."""
+    return overviews(list_run_folders())
+
+
+def chosen(found: list[Overview]) -> Overview:
+    """The run in the address, else the newest active one, else the newest."""
+    asked = st.query_params.get("run", "")
+    active = [one for one in found if one.record.is_active]
+    return next((one for one in found if one.record.id == asked), (active or found)[0])
+
+
+def badge(one: Overview) -> str:
+    """A run's state as icon and word."""
+    icon, colour, word = STATES[one.record.state]
+    return f":{colour}[{icon} {word}]"
+
+
+def draw(open_id: str, is_active: bool) -> None:
+    """The list; it keeps itself up to date while anything is active."""
+    st.fragment(_list, run_every=EVERY_S if is_active else None)(open_id, is_active)
+    _trash()
+
+
+def _list(open_id: str, is_active: bool) -> None:
+    found = every()
+    if is_active and not any(one.record.is_active for one in found):
+        st.rerun()  # nothing to follow any more
+    _undo()
+    everything = st.session_state.get("train_every_run", False)
+    first = [one for one in found if one.record.is_active or one.record.id == open_id]
+    few = [*first, *(one for one in found if one not in first)][:SHOWN]
+    shown = found if everything else [one for one in found if one in few]
+    places = {run.path.name: place for place, run in enumerate(jobs.queue(), start=1)}
+    for one in shown:
+        _row(one, one.record.id == open_id, places)
+    if len(found) > SHOWN:
+        st.toggle(f"Show all {len(found)} runs", key="train_every_run")
+
+
+def _row(one: Overview, is_open: bool, places: dict[str, int]) -> None:
+    record = one.record
+    key = f"train_run{'_open' if is_open else ''}_{record.id}"
+    with st.container(border=True, key=key, gap="small"):
+        label = f"**{plain(record.name)}**" if is_open else plain(record.name)
+        if st.button(label, key=f"open_{record.id}", type="tertiary", disabled=is_open):
+            st.query_params["run"] = record.id
+            st.query_params.pop("beside", None)
+            st.rerun()
+        said = [badge(one)]
+        if record.state == "queued" and record.id in places:
+            said.append(f"{places[record.id]} in the queue")
+        if one.best is not None:
+            said.append(f"{plain(METRIC_TITLES.get(one.monitor, one.monitor))} {one.best:.0%}")
+        st.caption(" · ".join(said))
+        if record.state == "running":
+            left = duration(record.status.get("seconds_left"))
+            st.progress(one.share, f"{one.share:.0%}" + (f", {left} left" if left else ""))
+        elif record.state == "queued" and len(places) > 1:
+            _move(one.run, places.get(record.id, 0), len(places))
+
+
+def _move(run: RunFolder, place: int, last: int) -> None:
+    """Buttons that change a waiting run's place."""
+    with st.container(horizontal=True, gap="small"):
+        for places, icon, word in (
+            (-1, ":material/arrow_upward:", "Earlier"),
+            (1, ":material/arrow_downward:", "Later"),
+        ):
+            at_the_end = place == (1 if places < 0 else last)
+            if st.button(word, icon=icon, key=f"move_{places}_{run.path.name}", disabled=at_the_end, type="tertiary"):
+                with told():
+                    jobs.move(run, places)
+                    st.rerun()
+
+
+def discard(one: Overview) -> None:
+    """Moves a run to the trash; the list then offers to take it back.
+
+    Raises:
+        SettingsError: it is active.
+    """
+    st.session_state["train_discarded"] = (discard_run(one.run), one.record.name)
+    for name in ("run", "beside"):
+        st.query_params.pop(name, None)
+    st.rerun()
+
+
+def _undo() -> None:
+    path, name = st.session_state.get("train_discarded", (None, ""))
+    if path is None or not path.is_dir():
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{plain(name)} is in the trash.")
+        if st.button("Undo", icon=":material/undo:", key="train_undo", type="tertiary"):
+            with told():
+                st.query_params["run"] = restore_run(path).path.name
+                del st.session_state["train_discarded"]
+                st.rerun()
+
+
+def _trash() -> None:
+    """What was deleted, to be taken back or gone for good."""
+    paths = list_trash()
+    if not paths:
+        return
+    with st.popover(f"Trash ({len(paths)})", icon=":material/delete:", type="tertiary"):
+        for path in paths[:20]:
+            name = RunFolder(path).record().name
+            if st.button(f"Restore {plain(name)}", key=f"restore_{path.name}", icon=":material/undo:", type="tertiary"):
+                with told():
+                    st.query_params["run"] = restore_run(path).path.name
+                    st.rerun()
+        if st.button("Empty the trash for good", key="train_empty", icon=":material/delete_forever:"):
+            with told():
+                st.toast(f"{empty_trash() / 1e6:,.0f} MB are free again.")
+                st.session_state.pop("train_discarded", None)
+                st.rerun()

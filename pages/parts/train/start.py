@@ -1,0 +1,195 @@
+"""Before a run starts: what it will learn from, why it cannot, what it will take; and the button."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from typing import Any
+from uuid import uuid4
+
+import streamlit as st
+
+from pages import plain, told
+from pages.parts.data.progress import working
+from pages.parts.train import form
+from vision_core.costs.prices import load_prices
+from vision_core.data.library import list_datasets
+from vision_core.errors import VisionError
+from vision_core.training import charts, jobs, lesson
+from vision_core.training.config import TrainConfig
+from vision_core.training.overview import cost_usd, duration
+from vision_core.training.preflight import Preflight, check
+
+KEPT = 50
+_MATTERS = ("data", "task", "model", "start", "labels_from", "data_fraction", "batch_size", "micro_batch", "seed")
+
+
+@st.cache_resource(show_spinner=False)
+def _measured() -> OrderedDict[tuple[str, str], Any]:
+    """Estimates and searched rates by what was asked, the oldest dropped; not cached functions, since they draw."""
+    return OrderedDict()
+
+
+def _keep(kind: str, config: TrainConfig, value: Any) -> None:
+    _measured()[kind, json.dumps(config.to_json())] = value
+    while len(_measured()) > KEPT:
+        _measured().popitem(last=False)
+
+
+def _kept(kind: str, config: TrainConfig) -> Any:
+    return _measured().get((kind, json.dumps(config.to_json())))
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _checked(uid: str, asked: str, _config: TrainConfig, _bar: Any) -> Preflight:
+    return check(_config, _bar)
+
+
+def draw(config: TrainConfig) -> None:
+    """What would be learned from, an estimate, and the buttons that start."""
+    found = _look(config)
+    if found is not None:
+        _contents(found)
+    ready = found is not None
+    _estimate(config, ready)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="train_go"):
+        name = st.text_input("Name of the run", key="train_name", placeholder="its model and data", max_chars=80)
+        if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not ready, key="train_start_run_"):
+            with told():
+                form.check_places(config)
+                open_run(jobs.submit(config, name or "").path.name)
+    _lesson(config, ready)
+
+
+def open_run(id: str, beside: tuple[str, ...] = ()) -> None:
+    """Shows a run in the next run of the page, with others overlaid."""
+    st.session_state["train_next"] = (id, beside)
+    st.rerun()
+
+
+def _look(config: TrainConfig) -> Preflight | None:
+    """What the data hold, None with the reason on the page when they cannot be learned from."""
+    uids = {dataset.id: dataset.versions[-1].uid for dataset in list_datasets()}
+    asked = {name: value for name, value in config.to_json().items() if name in _MATTERS}
+    asked["all_frozen"] = bool(config.views) or config.frozen_epochs >= config.epochs
+    place = st.empty()
+
+    def progress(what: str, done: int, total: int) -> None:
+        place.progress(min(1.0, done / max(1, total)), f"{plain(what)}: {done:,} of {total:,}")
+
+    try:
+        with st.spinner("Looking at the data …"):
+            return _checked(uids.get(config.data, config.data), json.dumps(asked), config, progress)
+    except VisionError as error:
+        st.error(f"**This cannot be trained.** {plain(str(error))}", icon=":material/block:")
+        return None
+    finally:
+        place.empty()
+
+
+def _contents(found: Preflight) -> None:
+    splits = [("train", "to learn from"), ("val", "to judge by"), ("test", "kept for the end")]
+    counts = [f"**{found.pictures.get(name, 0):,}** {what}" for name, what in splits if found.pictures.get(name)]
+    several = ", several of them in a picture" if found.multi_label else ""
+    st.markdown(f":material/photo_library: Pictures: {', '.join(counts)}. **{len(found.classes)}** classes{several}.")
+    for note in found.notes:
+        st.caption(f":material/info: {plain(note)}")
+    with st.expander(
+        "Pictures of each class", icon=":material/bar_chart:", key="train_classes", on_change="rerun"
+    ) as box:
+        if box.open:
+            st.plotly_chart(
+                charts.class_counts(found.classes),
+                width="stretch",
+                config={"displaylogo": False},
+                alt="Training pictures of each class: "
+                + ", ".join(f"{name} {count}" for name, count in found.classes[:20]),
+            )
+
+
+def _estimate(config: TrainConfig, ready: bool) -> None:
+    """Time, memory and money, from a few measured steps; and the search for a learning rate."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        measure = st.button(
+            "Estimate before starting", icon=":material/timer:", disabled=not ready, key="train_estimate"
+        )
+        search = st.button("Look for the learning rate now", icon=":material/search:", disabled=not ready)
+        prices = {entry.name: entry.usd_per_hour for entry in load_prices().entries}
+        priced = st.selectbox(
+            "At the price of",
+            [None, *prices],
+            format_func=lambda name: name or "no price",
+            width=260,
+            key="train_price",
+        )
+    with told():
+        if measure:
+            from vision_core.training.estimate import estimate
+
+            with working("Measuring a few steps", "estimate") as bar:
+                _keep("estimate", config, estimate(config, bar.stage))
+            speeds = st.session_state.setdefault("train_speeds", {})
+            speeds[config.model] = _kept("estimate", config).images_per_second
+            st.rerun()
+        if search:
+            from vision_core.training.finder import find_learning_rate
+
+            with working("Trying learning rates", "finder") as bar:
+                _keep("finder", config.changed(learning_rate=None), find_learning_rate(config, bar.stage))
+    _show_estimate(config, prices.get(priced or ""))
+    _show_search(config)
+
+
+def _show_estimate(config: TrainConfig, usd_per_hour: float | None) -> None:
+    found = _kept("estimate", config)
+    if found is None:
+        return
+    with st.container(horizontal=True, key="train_estimated"):
+        st.metric("Time", duration(found.seconds), border=True)
+        st.metric("An epoch", duration(found.seconds_per_epoch), border=True)
+        st.metric("Pictures/s", f"{found.images_per_second:,.3g}", border=True)
+        st.metric("Memory, GB", f"{found.peak_memory_bytes / 1e9:.1f}", border=True)
+        if usd_per_hour is not None:
+            st.metric("Money, USD", f"{cost_usd(found.seconds, usd_per_hour):.2g}", border=True)
+    st.caption(":material/info: " + " ".join(plain(note) for note in found.notes))
+
+
+def _show_search(config: TrainConfig) -> None:
+    found = _kept("finder", config.changed(learning_rate=None))
+    if found is None:
+        return
+    st.markdown("##### Loss by learning rate")
+    st.plotly_chart(
+        charts.search(found),
+        width="stretch",
+        config={"displaylogo": False},
+        alt=f"Loss by learning rate; {found.suggestion:.2g} is suggested",
+    )
+    st.caption("The rate was raised step by step; a good one is where the loss falls fastest, well before it explodes.")
+    if config.learning_rate != found.suggestion:
+        st.button(
+            f"Use {found.suggestion:.2g}",
+            icon=":material/check:",
+            key="train_use_rate",
+            on_click=_use_rate,
+            args=(found.suggestion,),
+        )
+
+
+def _use_rate(rate: float) -> None:
+    st.session_state["train_rate"], st.session_state["train_find"] = rate, False
+
+
+def _lesson(config: TrainConfig, ready: bool) -> None:
+    with st.expander("A lesson: what do transfer and more pictures bring?", icon=":material/school:"):
+        st.markdown(
+            "Trains this network five times, one after the other, same seed and epochs: with transfer, from scratch, "
+            "and with transfer on 50, 25 and 10 % of the pictures. Their curves are drawn over one another."
+        )
+        if st.button("Queue the five runs", icon=":material/playlist_add:", disabled=not ready, key="train_lesson"):
+            with told():
+                form.check_places(config)
+                parent = f"{lesson.MARK}{uuid4().hex[:8]}"
+                runs = [jobs.submit(each, lesson.title(each), parent) for each in lesson.lesson(config)]
+                first, *others = [run.path.name for run in runs]
+                open_run(first, tuple(others))

@@ -9,10 +9,13 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from vision_core.run_folder import RunFolder
 from vision_core.training.aside import ask
@@ -122,11 +125,12 @@ def _judging(session: Session) -> float:
     """Seconds to judge all validation pictures, from a few batches of them."""
     rows = session.rows["val"]
     few = rows[: JUDGED * session.config.batch_size]
-    started = time.perf_counter()
-    session.objective.judge(
-        session.judged(),
-        lambda: session.feed.plain(few, session.config.batch_size),
-        session.device,
-        session.autocast,
-    )
-    return (time.perf_counter() - started) * len(rows) / len(few)
+
+    def judge(some: np.ndarray) -> float:
+        started = time.perf_counter()
+        batches = partial(session.feed.plain, some, session.config.batch_size)
+        session.objective.judge(session.judged(), batches, session.device, session.autocast)
+        return time.perf_counter() - started
+
+    judge(few[:1])  # the libraries that compute the figures are imported
+    return judge(few) * len(rows) / len(few)

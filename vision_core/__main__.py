@@ -1,4 +1,4 @@
-"""The command line: `python -m vision_core models`, `predict` and `data …`; thin, and a contract.
+"""The command line: `python -m vision_core models`, `predict`, `train` and so on, `data …`; thin, and a contract.
 
 With `--json`, one line of JSON on standard output; progress and warnings on standard error. Exit 0 when done, 2 with
 a one-line message for anything the caller can mend. Heavy imports happen inside the commands, so `--help` is quick.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from vision_core import data_commands
+from vision_core import data_commands, train_commands
 from vision_core.errors import ImageError, SettingsError, VisionError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ app = typer.Typer(
 
 
 app.add_typer(data_commands.app, name="data")
+app.add_typer(train_commands.app)
 
 # typer brings its own copy of click or uses the installed one, by version; its public names lead to either.
 _ClickException = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])

@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,14 @@ import psutil
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
-from timm.optim import create_optimizer_v2  # pyright: ignore[reportPrivateImportUsage]
+from timm.optim import create_optimizer_v2, list_optimizers  # pyright: ignore[reportPrivateImportUsage]
 from timm.scheduler.cosine_lr import CosineLRScheduler
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
 from vision_core.data.augment import AUGMENTATIONS
 from vision_core.data.threads import available_cores
-from vision_core.errors import TrainingError
+from vision_core.errors import TrainingError, suggest
 from vision_core.models.catalogue import get_spec
 from vision_core.preprocess import sized
 from vision_core.run_folder import BEST, LAST, RunFolder
@@ -105,7 +105,7 @@ class Session:
         self.rows = self.data.rows
         self.standing = Standing(micro_batch=self.config.micro_batch or self.config.batch_size)
         self.standing.events.append(started)
-        self._describe()
+        notes = self._describe()
         self.objective, self.feed, self.trained = self._task(progress)
         self.watched = self.data.shown_rows()
         self.ema = ModelEmaV3(self.trained, self.config.ema_decay, use_warmup=True) if self.config.ema_decay else None
@@ -114,7 +114,7 @@ class Session:
         self.learner: nn.Module
         self.optimizer: Any
         self.schedule: CosineLRScheduler
-        self._restore()
+        self._restore(notes)
 
     def _task(self, progress: Stage | None) -> tuple[Objective, Any, nn.Module]:
         augmentation = AUGMENTATIONS[self.config.augmentation]
@@ -154,6 +154,7 @@ class Session:
         learner: nn.Module = Learner(self.trained, self.objective)
         if self.config.compile:
             learner.compile()
+        self.accelerator.free_memory()  # of the stage before: its gradients would be scaled back with these, twice
         self.learner, self.optimizer = self.accelerator.prepare(learner, optimizer)
         self.standing.updates = 0
         return True
@@ -166,6 +167,10 @@ class Session:
         rate = self.config.learning_rate
         if rate is None:
             raise TrainingError("No learning rate was found yet: set one, or start the run with 'train'.")
+        known = [str(name) for name in list_optimizers()]
+        if self.config.optimizer.lower() not in known:
+            nearest = suggest(self.config.optimizer, known)
+            raise TrainingError(f"optimizer is {self.config.optimizer!r}, which timm does not know.{nearest}")
         fused: dict[str, Any] = (
             {"fused": True} if self.config.optimizer == "adamw" and self.device.type == "cuda" else {}
         )
@@ -203,20 +208,19 @@ class Session:
             "made_with": "WhatWhere",
         }
 
-    def _describe(self) -> None:
-        """Completes `config.json`: what the data says, and what it was trained with."""
+    def _describe(self) -> list[str]:
+        """Completes `config.json`: what the data says, and what it was trained with; and says what has changed."""
         if not self.accelerator.is_main_process:
-            return
+            return []
         known = self.run.read("config.json").get("environment", {}).get("data_fingerprint")
         fingerprint = self.data.fingerprint()
-        if known not in (None, fingerprint):
-            self.standing.events.append("The pictures have changed since this run began.")
         self.run.extend_config(
             class_names=list(self.data.class_names),
             multi_label=self.data.multi_label,
             input_size_px=self.how.size_px,
             environment=environment(self.device) | {"data_fingerprint": fingerprint},
         )
+        return [] if known in (None, fingerprint) else ["The pictures have changed since this run began."]
 
     def state(self) -> dict[str, Any]:
         """All that `resume.pt` holds."""
@@ -224,6 +228,7 @@ class Session:
         return {
             "network": self.trained.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "stage_frozen": self.stage_frozen,
             "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else None,
             "averaged": averaged,
             "standing": vars(self.standing),
@@ -258,19 +263,21 @@ class Session:
     def _averaged_in_place(self) -> AbstractContextManager[None]:
         return _Swapped(self.trained, None if self.ema is None else self.ema.module)
 
-    def _restore(self) -> None:
-        """Goes on where the last whole checkpoint was."""
+    def _restore(self, notes: list[str]) -> None:
+        """Goes on where the last whole checkpoint was, maybe with the first step of the next stage."""
         saved, damaged = checkpoints.load_resume(self.run.checkpoints)
         if saved is None:
+            self.standing.events += notes
             self.enter_stage(0)
             return
         self.standing = Standing(**saved["standing"])
-        self.standing.events += damaged
+        self.standing.events += [*damaged, *notes]
+        updates = self.standing.updates
         self.trained.load_state_dict(saved["network"])
-        standing = replace(self.standing)
-        self.enter_stage(min(standing.epoch, self.config.epochs - 1))
-        self.standing.updates = standing.updates
-        self.optimizer.load_state_dict(saved["optimizer"])
+        self.enter_stage(min(self.standing.epoch, self.config.epochs - 1))
+        if saved["stage_frozen"] == self.stage_frozen:
+            self.standing.updates = updates
+            self.optimizer.load_state_dict(saved["optimizer"])
         if self.accelerator.scaler and saved["scaler"]:
             self.accelerator.scaler.load_state_dict(saved["scaler"])
         if self.ema is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -50,6 +49,8 @@ class Clock:
         self._waited = self._trained = 0.0
         self._pictures = 0
         self._mark = self._began
+        self._process = psutil.Process()
+        self._process.cpu_percent()  # what is asked next counts from here
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
 
@@ -87,6 +88,10 @@ class Clock:
         """The peak so far."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device)
+        if sys.platform == "win32":
+            return self._process.memory_info().peak_wset
+        import resource
+
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
 
@@ -98,7 +103,7 @@ class Clock:
             "seconds": time.perf_counter() - self._began,
             "judging_seconds": self.judging_s,
             "peak_memory_bytes": self.memory_bytes(),
-            "cpu_share": psutil.Process().cpu_percent() / 100,
+            "cpu_share": self._process.cpu_percent() / 100,
         }
         if self._device.type == "cuda":
             with suppress(Exception):  # needs NVML, which not every GPU machine has

@@ -233,7 +233,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "instant",
                 "Keeps what the network has learned elsewhere and trains only its last layers: seconds to minutes, "
                 "even on a CPU.",
-                {"epochs": 30, "views": 4, "batch_size": 64, "learning_rate": 2e-3, "weight_decay": 0.1},
+                {"epochs": 15, "views": 4, "batch_size": 64, "learning_rate": 1e-2, "weight_decay": 0.5},
                 {"epochs": 8, "frozen_epochs": 8, "batch_size": 8, "clip_norm": 10.0, "weight_decay": 1e-4},
             ),
             Preset(

@@ -133,9 +133,7 @@ class FeatureFeed:
 
     def training(self, epoch: int, plan: Sequence[np.ndarray], start: int = 0) -> Generator[FeatureBatch, None, None]:
         """Batches from step `start` on; which view of a picture is seen is drawn anew every epoch."""
-        drawn = np.random.default_rng([self.config.seed, epoch, 1]).integers(
-            self.config.views, size=sum(map(len, plan))
-        )
+        drawn = np.random.default_rng([self.config.seed, epoch, 1]).integers(self.views, size=sum(map(len, plan)))
         place = sum(map(len, plan[:start]))
         for rows in plan[start:]:
             views = drawn[place : place + len(rows)].tolist()

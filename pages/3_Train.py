@@ -26,6 +26,7 @@ def section(found: list[Overview]) -> str:
         happens = "run" in st.query_params or any(one.record.is_active for one in found)
         st.session_state["train_section"] = asked if asked in (NEW, RUNS) else RUNS if happens else NEW
     chosen = st.segmented_control("Show", [NEW, RUNS], required=True, key="train_section", label_visibility="collapsed")
+    chosen = chosen or NEW
     if chosen != st.query_params.get("show"):
         st.query_params["show"] = chosen
     return chosen

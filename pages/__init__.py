@@ -48,6 +48,10 @@ _STYLE = """<style>
 [class*="st-key-train_card_chosen"] { border-color: var(--st-primary-color, #0b62a4); border-width: 2px; }
 [class*="st-key-train_run_open"] { border-color: var(--st-primary-color, #0b62a4); border-width: 2px; }
 [class*="st-key-train_run_open"] button:disabled { color: inherit; opacity: 1; }
+.st-key-train_figures [data-testid="stMetric"] > div { padding: 0.5rem 0.75rem; }
+[class*="st-key-train_run_"] { padding: 0.4rem 0.8rem; }
+[class*="st-key-train_run_"] button { text-align: left; padding-inline: 0; }
+.st-key-train_figures [data-testid="stMetricValue"] { font-size: 1.4rem; }
 .block-container { padding: 1.1rem 2.5rem 4rem; }
 .block-container h1 { font-size: 1.9rem; padding: 0 3rem 0.7rem 0; }
 [data-testid="stHeader"] { background: transparent; pointer-events: none; }

@@ -22,6 +22,7 @@ HEIGHT_PX = 300
 _ROW_PX = 22
 _LONGEST_NAME = 30
 _MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "star")
+_LEAST_SPAN = 15  # percent
 _NOTHING = "There is nothing to draw before the first epoch has ended."
 
 
@@ -38,7 +39,7 @@ def losses(runs: Sequence[Curve]) -> Figure:
     shown = [run for run in runs if run.history]
     if not shown:
         return sentence(_NOTHING)
-    figure = _by_epoch("loss", 2 * len(shown))
+    figure = _by_epoch("loss", shown, 2 * len(shown))
     for number, run in enumerate(shown):
         for part, title, dash in (("train", "training", "dot"), ("val", "validation", "solid")):
             points = [(r["epoch"], r.get(part, {}).get("loss")) for r in run.history]
@@ -51,7 +52,7 @@ def metric(runs: Sequence[Curve], name: str) -> Figure:
     shown = [run for run in runs if any(name in record.get("metrics", {}) for record in run.history)]
     if not shown:
         return sentence(_NOTHING)
-    figure = _by_epoch(f"{METRIC_TITLES.get(name, name)} (%)", len(shown))
+    figure = _by_epoch(f"{METRIC_TITLES.get(name, name)} (%)", shown, len(shown))
     for number, run in enumerate(shown):
         points = [(r["epoch"], _percent(r.get("metrics", {}).get(name))) for r in run.history]
         _line(figure, number, points, _name(run, "", len(shown)), "%{y:.1f} %", "solid")
@@ -64,7 +65,7 @@ def metric(runs: Sequence[Curve], name: str) -> Figure:
             hovertemplate="kept: epoch %{x}, %{y:.1f} %<extra></extra>",
             showlegend=False,
         )
-    figure.update_yaxes(rangemode="tozero")
+    figure.update_yaxes(range=_percent_range([r["metrics"].get(name) for run in shown for r in run.history]))
     return figure
 
 
@@ -147,7 +148,7 @@ def _field(runs: Sequence[Curve], field: str, title: str, scale: float, shown_as
     shown = [run for run in runs if any(record.get(field) is not None for record in run.history)]
     if not shown:
         return sentence(_NOTHING)
-    figure = _by_epoch(title, len(shown))
+    figure = _by_epoch(title, shown, len(shown))
     for number, run in enumerate(shown):
         points = [(r["epoch"], None if r.get(field) is None else scale * r[field]) for r in run.history]
         _line(figure, number, points, _name(run, "", len(shown)), shown_as, "solid")
@@ -155,13 +156,27 @@ def _field(runs: Sequence[Curve], field: str, title: str, scale: float, shown_as
     return figure
 
 
-def _by_epoch(y_title: str, entries: int) -> Figure:
+def _by_epoch(y_title: str, runs: Sequence[Curve], entries: int) -> Figure:
     """An empty figure over epochs, with room for so many entries of a legend."""
+    longest = max(int(record["epoch"]) for run in runs for record in run.history)
     legend_px = _ROW_PX * entries if entries > 1 else 0
     figure = framed(HEIGHT_PX + max(legend_px, LEGEND_PX if entries > 1 else 0), "epoch", y_title)
-    figure.update_xaxes(dtick=None, tickformat="d", nticks=10)
+    figure.update_xaxes(tickformat="d", tick0=0, dtick=_step(longest))
     figure.update_layout(showlegend=entries > 1, hovermode="closest")
     return figure
+
+
+def _percent_range(values: Sequence[float | None]) -> tuple[float, float]:
+    """What an axis shows of these fractions, in percent: all, and never so little that noise looks like news."""
+    known = [100 * value for value in values if value is not None]
+    low, high = min(known), max(known)
+    margin = max(_LEAST_SPAN - (high - low), 0.1 * (high - low)) / 2
+    return max(-2.0, low - margin), min(102.0, high + margin)
+
+
+def _step(longest: int) -> int:
+    """Epochs from tick to tick, so that there are ten at most and all are whole."""
+    return next(step * 10**power for power in range(9) for step in (1, 2, 5) if longest <= 10 * step * 10**power)
 
 
 def _line(

@@ -38,6 +38,8 @@ class Overview:
         monitor: the metric that decides which epoch is best, "" before the first epoch.
         best: its best value, a fraction of 1, and `best_epoch`, from 1; None and 0 before the first epoch.
         has_weights: there are best weights, so that it can predict.
+        seconds: that it took, or takes so far; `tested`: how it does on pictures it never saw, one sentence, "" before
+            it was asked.
     """
 
     run: RunFolder
@@ -47,6 +49,8 @@ class Overview:
     best: float | None = None
     best_epoch: int = 0
     has_weights: bool = False
+    seconds: float = 0.0
+    tested: str = ""
 
     @property
     def task(self) -> str:
@@ -85,7 +89,18 @@ def overview(run: RunFolder) -> Overview:
         best=best[-1]["metrics"].get(monitor) if best else None,
         best_epoch=int(best[-1]["epoch"]) if best else 0,
         has_weights=(run.path / BEST).is_file(),
+        seconds=float(record.status.get("seconds") or sum(line.get("seconds") or 0 for line in history)),
+        tested=_tested(run.read("evaluation.json"), monitor),
     )
+
+
+def _tested(evaluation: dict[str, Any], monitor: str) -> str:
+    """What `evaluation.json` says in a sentence."""
+    value = evaluation.get("metrics", {}).get(monitor)
+    if value is None:
+        return ""
+    split = "pictures that it never saw" if evaluation.get("split") == "test" else "the validation pictures"
+    return f"{METRIC_TITLES.get(monitor, monitor)} {value:.1%} on {evaluation.get('images', 0):,} {split}."
 
 
 def overviews(runs: Iterable[RunFolder]) -> list[Overview]:

@@ -34,7 +34,8 @@ class Preview:
     Attributes:
         name: its file's name.
         truth, said: as JPEG files; of a classifier both are the plain picture.
-        truth_text, said_text: in words; what the classifier said is `labels`, best first, scores 0..1.
+        truth_text, said_text: in words.
+        labels: what a classifier said, best first, scores 0..1; `truths`: the picture's own labels.
         is_right: whether a classifier's best label is among the picture's; None of a detector.
     """
 
@@ -44,6 +45,7 @@ class Preview:
     truth_text: str
     said_text: str
     labels: tuple[tuple[str, float], ...] = ()
+    truths: tuple[str, ...] = ()
     is_right: bool | None = None
 
 
@@ -52,8 +54,11 @@ def epochs(run: RunFolder) -> list[int]:
     return [int(line["epoch"]) for line in read_previews(run)]
 
 
-def pictures(run: RunFolder, epoch: int) -> list[Preview]:
+def pictures(run: RunFolder, epoch: int, named: bool = False) -> list[Preview]:
     """What the network said of the watched pictures after that epoch.
+
+    Args:
+        named: whether boxes carry names and scores, which hide the objects of a small picture.
 
     Raises:
         DataError: the run kept no index, or no such epoch.
@@ -64,11 +69,13 @@ def pictures(run: RunFolder, epoch: int) -> list[Preview]:
     index = DatasetIndex.load(run.path / "data")
     names = tuple(run.read("config.json").get("class_names", ()))
     is_detector = run.read("config.json").get("task") == "detection"
-    make = _detected if is_detector else _classified
-    return [make(index, int(row), said, names) for row, said in line["pictures"].items()]
+    seen = [(int(row), said) for row, said in line["pictures"].items()]
+    if is_detector:
+        return [_detected(index, row, said, names, named) for row, said in seen]
+    return [_classified(index, row, said) for row, said in seen]
 
 
-def _classified(index: DatasetIndex, row: int, said: list[dict[str, Any]], names: tuple[str, ...]) -> Preview:
+def _classified(index: DatasetIndex, row: int, said: list[dict[str, Any]]) -> Preview:
     record = index.record(row)
     labels = tuple((str(one["name"]), float(one["score"])) for one in said)
     truth = tuple(record.labels or ())
@@ -80,11 +87,14 @@ def _classified(index: DatasetIndex, row: int, said: list[dict[str, Any]], names
         truth_text=", ".join(truth) or "none of the classes",
         said_text=", ".join(f"{name} {score:.0%}" for name, score in labels),
         labels=labels,
+        truths=truth,
         is_right=(labels[0][0] in truth) if labels and truth else None,
     )
 
 
-def _detected(index: DatasetIndex, row: int, said: list[dict[str, Any]], names: tuple[str, ...]) -> Preview:
+def _detected(
+    index: DatasetIndex, row: int, said: list[dict[str, Any]], names: tuple[str, ...], named: bool
+) -> Preview:
     record = index.record(row)
     known = tuple(dict.fromkeys([*names, *(str(one["name"]) for one in said)]))
     found = Detections(
@@ -96,10 +106,13 @@ def _detected(index: DatasetIndex, row: int, said: list[dict[str, Any]], names: 
     )
     truth = as_detections(record, index.class_names)
     small = _small(str(record.path), _changed_ns(index, row))
+    width_px = _WIDTH_ON_SCREEN_PX
     return Preview(
         name=record.path.name,
-        truth=encode_jpeg(draw_detections(small, truth, DrawOptions(scores=False, shown_width_px=_WIDTH_ON_SCREEN_PX))),
-        said=encode_jpeg(draw_detections(small, found, DrawOptions(shown_width_px=_WIDTH_ON_SCREEN_PX))),
+        truth=encode_jpeg(
+            draw_detections(small, truth, DrawOptions(labels=named, scores=False, shown_width_px=width_px))
+        ),
+        said=encode_jpeg(draw_detections(small, found, DrawOptions(labels=named, shown_width_px=width_px))),
         truth_text=listed(truth.counts()) or "no objects",
         said_text=listed(found.counts()) or "no objects",
     )

@@ -18,7 +18,7 @@ EVERY_S = 3.0
 def draw(one: Overview) -> None:
     """The row of buttons that fit the run's state."""
     record, run = one.record, one.run
-    with st.container(horizontal=True, key="train_actions"), told():
+    with st.container(horizontal=True, vertical_alignment="center", key="train_actions"), told():
         if record.is_active:
             if st.button("Stop", icon=":material/stop:", key="train_stop", help="To be resumed later"):
                 jobs.cancel(run)

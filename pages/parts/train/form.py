@@ -80,7 +80,7 @@ def draw(found: list[Overview]) -> TrainConfig | None:
     """
     datasets = {dataset.id: dataset for dataset in list_datasets()}
     with st.container(key="train_setup"):
-        data_at, task_at, labels_at = st.columns([1.2, 1.3, 1.2], vertical_alignment="bottom")
+        data_at, task_at, labels_at = st.columns([1.2, 1.4, 1.2])
     data = _data(data_at, datasets)
     task = _task(task_at)
     labels = _labels(labels_at, datasets.get(data), task)
@@ -110,14 +110,15 @@ def _data(place: Any, datasets: dict[str, Dataset]) -> str:
     if kept is None:
         wanted = st.query_params.get("data", "")
         st.session_state["train_data"] = wanted if wanted in datasets else ids[0]
-    return place.selectbox(
+    chosen = place.selectbox(
         "Data set", ids, format_func=lambda id: datasets[id].name if id in datasets else id, key="train_data"
     )
+    return chosen or ids[0]
 
 
 def _task(place: Any) -> Task:
     st.session_state.setdefault("train_task", "classification")
-    return place.segmented_control(
+    chosen = place.segmented_control(
         "Task",
         list(TASKS),
         format_func=TASKS.__getitem__,
@@ -125,6 +126,7 @@ def _task(place: Any) -> Task:
         key="train_task",
         on_change=_usual_numbers,
     )
+    return chosen or "classification"
 
 
 def _labels(place: Any, dataset: Dataset | None, task: Task) -> LabelsFrom:
@@ -185,9 +187,10 @@ def _earlier_run(model: str, found: list[Overview]) -> str:
         raise SettingsError("No earlier run of this network has weights to go on from: start from pretrained ones.")
     if st.session_state.get("train_start_run") not in usable:
         st.session_state["train_start_run"] = next(iter(usable))
-    return st.selectbox(
+    chosen = st.selectbox(
         "Go on from", list(usable), format_func=lambda path: usable[path].record.name, key="train_start_run"
     )
+    return chosen or next(iter(usable))
 
 
 def _own_weights() -> str:

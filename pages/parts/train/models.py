@@ -57,7 +57,9 @@ def _first(specs: list[ModelSpec], chosen: str) -> list[ModelSpec]:
 
 def _card(spec: ModelSpec, is_chosen: bool, speed: float | None) -> None:
     """One network; `speed`: pictures a second in training, where it was measured here."""
-    with st.container(border=True, width=CARD_PX, key=f"train_card{'_chosen' if is_chosen else ''}_{spec.name}"):
+    with st.container(
+        border=True, width=CARD_PX, height="stretch", key=f"train_card{'_chosen' if is_chosen else ''}_{spec.name}"
+    ):
         st.markdown(f"**{plain(spec.title)}**")
         st.caption(
             f"{plain(spec.family)}, {spec.year} · {spec.parameters / 1e6:.1f} M parameters · {spec.input_size_px} px"

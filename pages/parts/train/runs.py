@@ -51,21 +51,22 @@ def _list(open_id: str, is_active: bool) -> None:
     if is_active and not any(one.record.is_active for one in found):
         st.rerun()  # nothing to follow any more
     _undo()
-    everything = st.session_state.get("train_every_run", False)
-    first = [one for one in found if one.record.is_active or one.record.id == open_id]
-    few = [*first, *(one for one in found if one not in first)][:SHOWN]
-    shown = found if everything else [one for one in found if one in few]
     places = {run.path.name: place for place, run in enumerate(jobs.queue(), start=1)}
+    ordered = sorted(found, key=lambda one: (not one.record.is_active, places.get(one.record.id, 0)))
+    few = SHOWN + sum(one.record.is_active for one in found)
+    shown = ordered if st.session_state.get("train_every_run") else ordered[:few]
+    if not any(one.record.id == open_id for one in shown):
+        shown += [one for one in ordered if one.record.id == open_id]
     for one in shown:
         _row(one, one.record.id == open_id, places)
-    if len(found) > SHOWN:
+    if len(found) > few:
         st.toggle(f"Show all {len(found)} runs", key="train_every_run")
 
 
 def _row(one: Overview, is_open: bool, places: dict[str, int]) -> None:
     record = one.record
     key = f"train_run{'_open' if is_open else ''}_{record.id}"
-    with st.container(border=True, key=key, gap="small"):
+    with st.container(border=True, key=key, gap="xxsmall"):
         label = f"**{plain(record.name)}**" if is_open else plain(record.name)
         if st.button(label, key=f"open_{record.id}", type="tertiary", disabled=is_open):
             st.query_params["run"] = record.id

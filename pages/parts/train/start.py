@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from pages.parts.train import form
 from vision_core.costs.prices import load_prices
 from vision_core.data.library import list_datasets
 from vision_core.errors import VisionError
+from vision_core.models import get_spec
 from vision_core.training import charts, jobs, lesson
 from vision_core.training.config import TrainConfig
 from vision_core.training.overview import cost_usd, duration
@@ -53,12 +55,19 @@ def draw(config: TrainConfig) -> None:
     ready = found is not None
     _estimate(config, ready)
     with st.container(horizontal=True, vertical_alignment="bottom", key="train_go"):
-        name = st.text_input("Name of the run", key="train_name", placeholder="its model and data", max_chars=80)
+        name = st.text_input("Name of the run", key="train_name", placeholder=_usual_name(config), max_chars=80)
         if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not ready, key="train_start_run_"):
             with told():
                 form.check_places(config)
-                open_run(jobs.submit(config, name or "").path.name)
+                open_run(jobs.submit(config, name or _usual_name(config)).path.name)
     _lesson(config, ready)
+
+
+def _usual_name(config: TrainConfig) -> str:
+    """What a run is called by default: "ResNet-18 on Fashion Shelf, balanced"."""
+    names = {dataset.id: dataset.name for dataset in list_datasets()}
+    data = names.get(config.data, Path(config.data).name)
+    return f"{get_spec(config.model).title} on {data}, {config.preset}"
 
 
 def open_run(id: str, beside: tuple[str, ...] = ()) -> None:
@@ -128,8 +137,9 @@ def _estimate(config: TrainConfig, ready: bool) -> None:
 
             with working("Measuring a few steps", "estimate") as bar:
                 _keep("estimate", config, estimate(config, bar.stage))
-            speeds = st.session_state.setdefault("train_speeds", {})
-            speeds[config.model] = _kept("estimate", config).images_per_second
+            if not config.views:  # otherwise it is the head's speed on ready features
+                speeds = st.session_state.setdefault("train_speeds", {})
+                speeds[config.model] = _kept("estimate", config).images_per_second
             st.rerun()
         if search:
             from vision_core.training.finder import find_learning_rate

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from pages import plain, told
@@ -10,9 +12,14 @@ from vision_core.errors import VisionError
 from vision_core.training import charts, lesson, pictures
 from vision_core.training.overview import METRIC_TITLES, Overview, duration, overview
 
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
 EVERY_S = 2.0
 SILENT_S = 20.0
-PAIR_PX = 330
+PAIR_PX = 390
+LABELLED_PX = 150
+_SIGNS = {True: ":material/check:", False: ":material/close:"}
 _CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
@@ -36,7 +43,7 @@ def _live(known: Overview, state: str) -> None:
 
 def _standing(one: Overview) -> None:
     """State, progress and the figures of now."""
-    record, status = one.record, one.record.status
+    record = one.record
     if record.state == "failed":
         st.error(f"**Failed.** {plain(record.error or 'The log says why.')}", icon=":material/error:")
     elif record.state == "interrupted":
@@ -52,9 +59,8 @@ def _standing(one: Overview) -> None:
         if record.silent_s is not None and record.silent_s > SILENT_S:
             st.warning(f"It has given no sign for {record.silent_s:.0f} s.", icon=":material/sensors_off:")
     _figures(one)
-    message = status.get("message")
-    if message and record.state not in ("failed",):
-        st.caption(f":material/info: {plain(str(message))}")
+    if one.tested:
+        st.markdown(f":material/verified: {plain(one.tested)}")
     _events(one)
 
 
@@ -82,7 +88,8 @@ def _figures(one: Overview) -> None:
     best = "–" if one.best is None else f"{one.best:.1%}"
     losses = last.get("val", {}).get("loss")
     memory = now.get("memory_bytes") or last.get("peak_memory_bytes")
-    rate = now.get("learning_rate") or last.get("learning_rate")
+    rates = [float(line.get("learning_rate") or 0) for line in one.history]
+    rate = now.get("learning_rate") or max(rates, default=0)
     speed, wait = (now.get(name) or last.get(name) for name in ("images_per_second", "data_wait"))
     with st.container(horizontal=True, key="train_figures"):
         title = METRIC_TITLES.get(one.monitor, "Best so far")
@@ -94,7 +101,7 @@ def _figures(one: Overview) -> None:
             st.metric("Validation loss", f"{losses:.3g}", border=True, help="Of the last epoch")
         st.metric("Epochs", f"{len(one.history)} of {one.record.config.get('epochs', '?')}", border=True)
         if rate:
-            st.metric("Learning rate", f"{rate:.2g}", border=True)
+            st.metric("Learning rate", f"{rate:.2g}", border=True, help="Of now" if running else "At its highest")
         if speed:
             st.metric("Pictures/s", f"{speed:,.3g}", border=True, help="In training, judging not counted")
         if wait is not None:
@@ -104,8 +111,7 @@ def _figures(one: Overview) -> None:
         if last.get("gpu_share") is not None:
             st.metric("GPU in use", f"{last['gpu_share']:.0%}", border=True)
         if not running and one.history:
-            seconds = sum(float(record.get("seconds") or 0) for record in one.history)
-            st.metric("Time", duration(seconds), border=True)
+            st.metric("Time", duration(one.seconds), border=True, help="With everything, from the start to the end")
 
 
 def _events(one: Overview) -> None:
@@ -150,7 +156,6 @@ def _curves(one: Overview, beside: list[Overview]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("##### Loss: training dotted, validation solid")
-        st.container(height=8, border=False)
         _plot(charts.losses(everyone), "Loss by epoch", one, "loss")
     with right:
         st.markdown("##### How good it is")
@@ -158,16 +163,21 @@ def _curves(one: Overview, beside: list[Overview]) -> None:
         name = st.selectbox(
             "Figure",
             [first, *(name for name in names if name != first)],
-            format_func=lambda name: METRIC_TITLES.get(name, name),
+            format_func=_metric_title,
             key=f"train_metric_{one.record.id}_{first}",
             label_visibility="collapsed",
         )
-        _plot(charts.metric(everyone, name), f"{METRIC_TITLES.get(name, name)} by epoch", one, "metric")
+        name = name or first
+        _plot(charts.metric(everyone, name), f"{_metric_title(name)} by epoch", one, "metric")
     with st.expander(
         "Learning rate, speed and memory", icon=":material/speed:", key="train_more", on_change="rerun"
     ) as box:
         if box.open:
             _more(one, everyone)
+
+
+def _metric_title(name: str) -> str:
+    return METRIC_TITLES.get(name, name)
 
 
 def _more(one: Overview, everyone: list[charts.Curve]) -> None:
@@ -186,7 +196,7 @@ def _more(one: Overview, everyone: list[charts.Curve]) -> None:
                 _plot(draw_chart(everyone), f"{title} by epoch", one, title)
 
 
-def _plot(figure: object, alt: str, one: Overview, key: str) -> None:
+def _plot(figure: Figure, alt: str, one: Overview, key: str) -> None:
     st.plotly_chart(figure, width="stretch", key=f"train_{key}_{one.record.id}", config=_CONFIG, alt=alt)
 
 
@@ -197,8 +207,9 @@ def _pictures(one: Overview) -> None:
         return
     st.markdown("##### See it learn: the same validation pictures after each epoch")
     epoch = _epoch(one, known)
+    named = one.task == "detection" and st.toggle("Names on the boxes", key=f"train_named_{one.record.id}")
     try:
-        shown = pictures.pictures(one.run, epoch)
+        shown = pictures.pictures(one.run, epoch, named)
     except VisionError as error:
         st.caption(f":material/broken_image: {plain(str(error))}")
         return
@@ -235,20 +246,20 @@ def _pair(preview: pictures.Preview, number: int) -> None:
     with st.container(width=PAIR_PX, key=f"train_pair_{number}", gap="small"):
         left, right = st.columns(2, gap="small")
         left.image(preview.truth, width="stretch", alt=f"{preview.name}: truth: {preview.truth_text}")
-        left.caption("What is there")
+        left.caption(f"There: {plain(preview.truth_text)}")
         right.image(preview.said, width="stretch", alt=f"{preview.name}: detected: {preview.said_text}")
-        right.caption("What it sees")
+        right.caption(f"Seen: {plain(preview.said_text)}")
 
 
 def _labelled(preview: pictures.Preview, number: int) -> None:
     """A picture, whether its best label is right, its three best labels, and the truth."""
-    with st.container(width=PAIR_PX // 2, key=f"train_pair_{number}", gap="small"):
+    with st.container(width=LABELLED_PX, key=f"train_pair_{number}", gap="small"):
         st.image(preview.said, width="stretch", alt=f"{preview.name}: {preview.truth_text}; said: {preview.said_text}")
         mark = {
             True: ":green[:material/check_circle: **right**]",
             False: ":red[:material/cancel: **wrong**]",
             None: ":gray[:material/help: not labelled]",
         }[preview.is_right]
-        lines = [f"{plain(name)} {score:.0%}" for name, score in preview.labels]
+        lines = [f"{_SIGNS[name in preview.truths]} {plain(name)} {score:.0%}" for name, score in preview.labels]
         st.markdown(f"{mark}  \n" + "  \n".join([f"**{lines[0]}**", *lines[1:]]) if lines else mark)
         st.caption(f"Truth: {plain(preview.truth_text)}")

@@ -113,7 +113,8 @@ class ClassificationObjective(Objective):
         weight = None if self.class_weights is None else torch.from_numpy(self.class_weights).to(logits)
         smoothing = self.config.label_smoothing
         if not self.data.multi_label:
-            return F.cross_entropy(logits, targets, weight, label_smoothing=smoothing)
+            each = F.cross_entropy(logits, targets, weight, label_smoothing=smoothing, reduction="none")
+            return each.mean()  # not by the sum of the weights: a batch in portions must weigh the same
         soft = targets * (1 - smoothing) + smoothing / 2
         return F.binary_cross_entropy_with_logits(logits, soft, weight)
 

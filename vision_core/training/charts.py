@@ -28,7 +28,7 @@ _NOTHING = "There is nothing to draw before the first epoch has ended."
 
 @dataclass(frozen=True)
 class Curve:
-    """A run's name and its records, one an epoch."""
+    """A run's name and its records, one an epoch. A run keeps its place's colour, also while others have no record."""
 
     name: str
     history: Sequence[dict[str, Any]]
@@ -36,26 +36,26 @@ class Curve:
 
 def losses(runs: Sequence[Curve]) -> Figure:
     """Training (dotted) and validation loss of each run by epoch."""
-    shown = [run for run in runs if run.history]
+    shown = [(number, run) for number, run in enumerate(runs) if run.history]
     if not shown:
         return sentence(_NOTHING)
     figure = _by_epoch("loss", shown, 2 * len(shown))
-    for number, run in enumerate(shown):
+    for number, run in shown:
         for part, title, dash in (("train", "training", "dot"), ("val", "validation", "solid")):
             points = [(r["epoch"], r.get(part, {}).get("loss")) for r in run.history]
-            _line(figure, number, points, _name(run, title, len(shown)), "%{y:.4~g}", dash)
+            _line(figure, number, points, _name(run, title, len(runs)), "%{y:.4~g}", dash)
     return figure
 
 
 def metric(runs: Sequence[Curve], name: str) -> Figure:
     """One metric of each run by epoch, in percent, its best value marked with a ring."""
-    shown = [run for run in runs if any(name in record.get("metrics", {}) for record in run.history)]
+    shown = [(n, run) for n, run in enumerate(runs) if any(name in line.get("metrics", {}) for line in run.history)]
     if not shown:
         return sentence(_NOTHING)
-    figure = _by_epoch(f"{METRIC_TITLES.get(name, name)} (%)", shown, len(shown))
-    for number, run in enumerate(shown):
+    figure = _by_epoch(f"{METRIC_TITLES.get(name, name)}, %", shown, len(runs))
+    for number, run in shown:
         points = [(r["epoch"], _percent(r.get("metrics", {}).get(name))) for r in run.history]
-        _line(figure, number, points, _name(run, "", len(shown)), "%{y:.1f} %", "solid")
+        _line(figure, number, points, _name(run, "", len(runs)), "%{y:.1f} %", "solid")
         kept = [(r["epoch"], _percent(r.get("metrics", {}).get(name))) for r in run.history if r.get("best")][-1:]
         figure.add_scatter(
             x=[epoch for epoch, _ in kept],
@@ -65,7 +65,7 @@ def metric(runs: Sequence[Curve], name: str) -> Figure:
             hovertemplate="kept: epoch %{x}, %{y:.1f} %<extra></extra>",
             showlegend=False,
         )
-    figure.update_yaxes(range=_percent_range([r["metrics"].get(name) for run in shown for r in run.history]))
+    figure.update_yaxes(range=_percent_range([r["metrics"].get(name) for _, run in shown for r in run.history]))
     return figure
 
 
@@ -145,20 +145,20 @@ def search(found: Finder) -> Figure:
 
 def _field(runs: Sequence[Curve], field: str, title: str, scale: float, shown_as: str) -> Figure:
     """One number of each record by epoch."""
-    shown = [run for run in runs if any(record.get(field) is not None for record in run.history)]
+    shown = [(n, run) for n, run in enumerate(runs) if any(line.get(field) is not None for line in run.history)]
     if not shown:
         return sentence(_NOTHING)
-    figure = _by_epoch(title, shown, len(shown))
-    for number, run in enumerate(shown):
+    figure = _by_epoch(title, shown, len(runs))
+    for number, run in shown:
         points = [(r["epoch"], None if r.get(field) is None else scale * r[field]) for r in run.history]
-        _line(figure, number, points, _name(run, "", len(shown)), shown_as, "solid")
+        _line(figure, number, points, _name(run, "", len(runs)), shown_as, "solid")
     figure.update_yaxes(rangemode="tozero")
     return figure
 
 
-def _by_epoch(y_title: str, runs: Sequence[Curve], entries: int) -> Figure:
-    """An empty figure over epochs, with room for so many entries of a legend."""
-    longest = max(int(record["epoch"]) for run in runs for record in run.history)
+def _by_epoch(y_title: str, shown: Sequence[tuple[int, Curve]], entries: int) -> Figure:
+    """An empty figure over the epochs of these runs, with room for so many entries of a legend."""
+    longest = max(int(record["epoch"]) for _, run in shown for record in run.history)
     legend_px = _ROW_PX * entries if entries > 1 else 0
     figure = framed(HEIGHT_PX + max(legend_px, LEGEND_PX if entries > 1 else 0), "epoch", y_title)
     figure.update_xaxes(tickformat="d", tick0=0, dtick=_step(longest))

@@ -20,8 +20,12 @@ def draw(one: Overview) -> None:
     record, run = one.record, one.run
     with st.container(horizontal=True, vertical_alignment="center", key="train_actions"), told():
         if record.is_active:
-            if st.button("Stop", icon=":material/stop:", key="train_stop", help="To be resumed later"):
+            waits = record.state == "queued"
+            label = "Take it out of the queue" if waits else "Stop"
+            if st.button(label, icon=":material/stop:", key="train_stop", help="It can be resumed later"):
                 jobs.cancel(run)
+                if waits:
+                    st.rerun()
                 st.toast("It stops after this step, with a checkpoint.")
             if record.state == "running" and st.button(
                 "Stop and keep the best",

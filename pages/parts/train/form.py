@@ -142,7 +142,7 @@ def _labels(place: Any, dataset: Dataset | None, task: Task) -> LabelsFrom:
 
 def _preset(task: Task) -> str:
     st.session_state.setdefault("train_preset", "instant")
-    return st.radio(
+    chosen = st.radio(
         "How thoroughly?",
         list(PRESETS),
         format_func=str.capitalize,
@@ -150,6 +150,7 @@ def _preset(task: Task) -> str:
         key="train_preset",
         on_change=_usual_numbers,
     )
+    return chosen or "instant"
 
 
 def _usual_numbers() -> None:

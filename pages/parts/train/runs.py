@@ -28,10 +28,10 @@ def every() -> list[Overview]:
 
 
 def chosen(found: list[Overview]) -> Overview:
-    """The run in the address, else the newest active one, else the newest."""
+    """The run in the address, else the one that is running, else the newest."""
     asked = st.query_params.get("run", "")
-    active = [one for one in found if one.record.is_active]
-    return next((one for one in found if one.record.id == asked), (active or found)[0])
+    running = [one for one in found if one.record.state == "running"]
+    return next((one for one in found if one.record.id == asked), (running or found)[0])
 
 
 def badge(one: Overview) -> str:

@@ -71,14 +71,14 @@ def paint_boxed(folder: Path, train: int = 6) -> Path:
 
 def tiny_classification(data: Path, **changes: Any) -> TrainConfig:
     """A fresh classifier of 0.5 million weights, three epochs of three steps."""
-    tiny = {"epochs": 3, "batch_size": 6, "input_size_px": 32, "start": "scratch", "ema_decay": 0.9}
-    return make_config(str(data), "classification", CLASSIFIER, **TINY | tiny | changes)
+    tiny = {"epochs": 3, "frozen_epochs": 0, "batch_size": 6, "input_size_px": 32, "start": "scratch", "ema_decay": 0.9}
+    return make_config(str(data), "classification", CLASSIFIER).changed(**TINY, **tiny).changed(**changes)
 
 
 def tiny_detection(data: Path, **changes: Any) -> TrainConfig:
     """The embedded detector on tiny pictures: one epoch with a frozen backbone, one without."""
     tiny = {"epochs": 2, "batch_size": 3, "input_size_px": 64}
-    return make_config(str(data), "detection", DETECTOR, **TINY | tiny | changes)
+    return make_config(str(data), "detection", DETECTOR).changed(**TINY, **tiny).changed(**changes)
 
 
 @contextmanager

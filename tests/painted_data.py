@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
+from safetensors.torch import load_file
+from torch import Tensor
 
-from vision_core.run_folder import RunFolder
+from vision_core.models import get_spec
+from vision_core.run_folder import LAST, RunFolder
+from vision_core.training import checkpoints
+from vision_core.training.clock import Progress
 from vision_core.training.config import TrainConfig
+from vision_core.training.loop import Watch, train
 from vision_core.types import Task
+
+CLASSIFIER, DETECTOR = "test_vit", "yolov9t"
+"""Of the classifier every layer is small and none is a batch norm; the detector is the smallest there is."""
 
 COLOURS = {"red": (220, 40, 30), "blue": (30, 60, 230), "green": (40, 190, 50), "yellow": (235, 210, 40)}
 SPLITS: Mapping[str, int] = {"train": 8, "val": 4}
@@ -120,3 +130,35 @@ def config(data: Path, task: Task, model: str, **changes: Any) -> TrainConfig:
 def new_run(folder: Path, data: Path, task: Task, model: str, **changes: Any) -> RunFolder:
     """A folder for such a run."""
     return RunFolder.create(folder, config(data, task, model, **changes))
+
+
+def starter(folder: Path, data: Path) -> Callable[..., RunFolder]:
+    """Makes runs in `folder` on `data/classification` or `data/detection`.
+
+    `start="WEIGHTS"` names a file of fresh weights, the same for all of them.
+    """
+
+    def make(name: str = "run", task: Any = "classification", model: str = CLASSIFIER, **changes: Any) -> RunFolder:
+        if changes.get("start") == "WEIGHTS":
+            changes["start"] = str(folder / "weights.safetensors")
+            if not (folder / "weights.safetensors").exists():
+                torch.manual_seed(3)
+                checkpoints.save_weights(Path(changes["start"]), get_spec(model).build(7), {})
+        size = {"input_size_px": 64} if task == "detection" else {}
+        return new_run(folder / name, data / task, task, model, **size | changes)
+
+    return make
+
+
+def learn(run: RunFolder, watch: Callable[[Progress], None] | None = None) -> list[dict[str, Any]]:
+    return list(train(run, Watch(step=watch)))
+
+
+def weights(run: RunFolder, which: Path = LAST) -> dict[str, Tensor]:
+    return load_file(run.path / which)
+
+
+def same(one: RunFolder, other: RunFolder, which: Path = LAST) -> bool:
+    """Whether two runs ended with the same weights, to the bit."""
+    first, second = weights(one, which), weights(other, which)
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)

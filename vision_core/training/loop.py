@@ -28,7 +28,7 @@ from vision_core.errors import ImageError, TrainingError
 from vision_core.run_folder import Request, RunFolder
 from vision_core.training.clock import Clock, Progress
 from vision_core.training.config import TrainConfig
-from vision_core.training.networks import training_mode
+from vision_core.training.networks import pace_norms, training_mode
 from vision_core.training.objectives import Verdict
 from vision_core.training.session import Session
 from vision_core.training.task_data import Stage
@@ -94,6 +94,7 @@ def _epoch(session: Session, watch: Watch) -> bool:
             with clock.waiting():
                 batch = _next(batches)
             torch.manual_seed(_seed(config, standing.epoch, standing.step))
+            pace_norms(session.fresh_norms, standing.epoch * len(plan) + standing.step)
             losses = _step(session, batch, len(plan[standing.step]), mixing)
             standing.step += 1
             _note(session, losses, len(plan[standing.step - 1]))
@@ -183,12 +184,13 @@ def _step(session: Session, batch: Any, of_all: int, mixing: bool, rate: float |
 
 
 def _try_step(session: Session, batch: Any, of_all: int, mixing: bool, rate: float | None) -> dict[str, float]:
-    accelerator, objective, micro = session.accelerator, session.objective, session.standing.micro_batch
+    accelerator, objective = session.accelerator, session.objective
+    portions = math.ceil(len(batch) / session.standing.micro_batch)
     session.optimizer.zero_grad()
     sums: dict[str, Tensor] = {}
-    for start in range(0, len(batch), micro):
-        part = batch.part(start, start + micro)
-        is_last = start + micro >= len(batch)
+    for number in range(portions):  # of even size: a single picture left over would be bad for batch norm
+        part = batch.part(number * len(batch) // portions, (number + 1) * len(batch) // portions)
+        is_last = number == portions - 1
         with nullcontext() if is_last else accelerator.no_sync(session.learner):
             with accelerator.autocast():
                 inputs, targets = objective.inputs(part, session.device), objective.targets(part, session.device)
@@ -198,8 +200,9 @@ def _try_step(session: Session, batch: Any, of_all: int, mixing: bool, rate: flo
             share = len(part) * accelerator.num_processes / of_all
             accelerator.backward(losses["loss"] * share)
         for name, value in losses.items():
-            sums[name] = sums.get(name, 0) + value.detach() * (len(part) / len(batch))
-    found = {name: float(value) for name, value in zip(sums, torch.stack(list(sums.values())).tolist(), strict=True)}
+            sums[name] = sums.get(name, 0) + value.detach() * (len(part) / of_all)
+    every: Any = accelerator.reduce(torch.stack(list(sums.values())), "sum")  # of all processes, so that all stop alike
+    found = {name: float(value) for name, value in zip(sums, every.tolist(), strict=True)}
     if not math.isfinite(found["loss"]):
         raise _not_finite(session, f"loss became {found['loss']}")
     if session.config.clip_norm:
@@ -279,7 +282,7 @@ def _close_epoch(session: Session) -> dict[str, Any]:
 def _judge(session: Session) -> Verdict:
     """Losses and metrics on the validation pictures, with the weights that would be kept."""
     started = time.perf_counter()
-    rows, size = session.rows["val"], session.config.batch_size
+    rows, size = session.rows["val"], session.standing.micro_batch
     verdict = session.objective.judge(
         session.judged(), partial(session.feed.plain, rows, size), session.device, session.autocast, session.watched
     )

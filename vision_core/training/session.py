@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import os
 import platform
 import subprocess
@@ -86,6 +87,7 @@ class Session:
     Attributes:
         network: the whole network, as it is saved; trained: what learns (the network, or its head).
         stage_frozen: whether the backbone is frozen now.
+        fresh_norms: batch norms without statistics at the start (none are paced where a change would compile anew).
     """
 
     def __init__(self, run: RunFolder, progress: Stage | None = None) -> None:
@@ -108,6 +110,7 @@ class Session:
         notes = self._describe()
         self.objective, self.feed, self.trained = self._task(progress)
         self.watched = self.data.shown_rows()
+        self.fresh_norms = {} if self.config.compile else networks.fresh_norms(self.network)
         self.ema = ModelEmaV3(self.trained, self.config.ema_decay, use_warmup=True) if self.config.ema_decay else None
         self.stage_frozen: bool | None = None
         self.clock = Clock(self.device)
@@ -120,7 +123,7 @@ class Session:
         augmentation = AUGMENTATIONS[self.config.augmentation]
         pictures = PictureFeed(self.data.index, self.how, augmentation, self.config.seed)
         objective = objective_for(self.config, self.data, self.how)
-        check_batches(self.config, self.data, self.network)
+        check_batches(self.config, self.data, self.network, self.accelerator.num_processes)
         if not self.config.views:
             return objective, pictures, self.network
         features = networks.Features(self.network)
@@ -324,15 +327,20 @@ def make_accelerator(config: TrainConfig, folder: Path) -> Accelerator:
     return accelerator
 
 
-def check_batches(config: TrainConfig, data: TaskData, network: nn.Module) -> None:
-    """Refuses batches of one picture where batch norm learns from them.
+def check_batches(config: TrainConfig, data: TaskData, network: nn.Module, processes: int = 1) -> None:
+    """Refuses batches of one picture where batch norm learns from them, and of none for one of several processes.
 
     Raises:
         TrainingError: names the setting to change.
     """
     learns_norm = networks.has_batch_norm(network) and not config.views and config.frozen_epochs < config.epochs
-    smallest = min(map(len, plan_epoch(data.rows["train"], config.batch_size, 0, 0)))
-    at_once = min(smallest, config.micro_batch or smallest)
+    smallest = min(map(len, plan_epoch(data.rows["train"], config.batch_size, 0, 0))) // processes
+    if not smallest:
+        raise TrainingError(
+            f"{processes} processes cannot share batches of {config.batch_size} pictures: set batch_size to at least "
+            f"{2 * processes}."
+        )
+    at_once = smallest // math.ceil(smallest / (config.micro_batch or smallest))
     if learns_norm and at_once < 2 and config.task == "classification":
         raise TrainingError(
             f"{config.model} has batch norm, which cannot learn from one picture at a time (batch_size "

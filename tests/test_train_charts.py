@@ -72,6 +72,7 @@ def test_a_run_keeps_its_colour_while_another_has_no_record() -> None:
     together = charts.losses([Curve("waiting", HISTORY), Curve("mine", HISTORY)])
     assert alone.data[0].line.color == together.data[2].line.color
     assert alone.data[0].name == "mine, training"
+    assert [trace.showlegend for trace in together.data] == [False, True, False, True]
 
 
 def test_a_small_gain_does_not_fill_the_axis() -> None:
@@ -81,7 +82,7 @@ def test_a_small_gain_does_not_fill_the_axis() -> None:
     assert 91 < high <= 102
 
 
-@pytest.mark.parametrize("longest, step", [(1, 1), (10, 1), (11, 2), (30, 5), (100, 10), (900, 100)])
+@pytest.mark.parametrize(("longest", "step"), [(1, 1), (10, 1), (11, 2), (30, 5), (100, 10), (900, 100)])
 def test_ticks_are_whole_epochs_and_few(longest: int, step: int) -> None:
     figure = charts.learning_rate([Curve("mine", [record(epoch, 0.5) for epoch in range(1, longest + 1)])])
     assert figure.layout.xaxis.dtick == step
@@ -164,7 +165,7 @@ def test_the_log_is_cut_at_a_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "seconds, said", [(None, ""), (0.2, "1 s"), (80, "80 s"), (600, "10 min"), (7300, "2 h 2 min")]
+    ("seconds", "said"), [(None, ""), (0.2, "1 s"), (80, "80 s"), (600, "10 min"), (7300, "2 h 2 min")]
 )
 def test_durations(seconds: float | None, said: str) -> None:
     assert duration(seconds) == said

@@ -35,15 +35,16 @@ class Curve:
 
 
 def losses(runs: Sequence[Curve]) -> Figure:
-    """Training (dotted) and validation loss of each run by epoch."""
+    """Training (dotted) and validation loss of each run by epoch; of several, the legend names the solid ones."""
     shown = [(number, run) for number, run in enumerate(runs) if run.history]
     if not shown:
         return sentence(_NOTHING)
-    figure = _by_epoch("loss", shown, 2 * len(shown))
+    figure = _by_epoch("loss", shown, len(runs) if len(runs) > 1 else 2)
     for number, run in shown:
         for part, title, dash in (("train", "training", "dot"), ("val", "validation", "solid")):
             points = [(r["epoch"], r.get(part, {}).get("loss")) for r in run.history]
             _line(figure, number, points, _name(run, title, len(runs)), "%{y:.4~g}", dash)
+            figure.data[-1].showlegend = len(runs) == 1 or part == "val"
     return figure
 
 

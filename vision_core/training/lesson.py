@@ -11,9 +11,9 @@ SHARES = (1.0, 0.5, 0.25, 0.1)
 MARK = "lesson-"
 """What the `parent` of a lesson's runs begins with."""
 WHAT_TO_SEE = (
-    "Look at where the curves start and where they end. Transfer starts high, because the network already knows edges, "
-    "textures and shapes; from scratch it has to learn these too. With fewer pictures the training loss still falls "
-    "but the validation figure stays behind: the gap is what more pictures would buy."
+    "Look at where the curves start, how fast they rise and where they end. Transfer is usually far ahead, because the "
+    "network already knows edges, textures and shapes, which it has to learn as well from scratch. With fewer pictures "
+    "the training loss still falls, but the validation figure tends to stay behind: that gap is what more pictures buy."
 )
 
 

@@ -169,6 +169,11 @@ def cost_usd(seconds: float, usd_per_hour: float) -> float:
     return seconds / 3600 * usd_per_hour
 
 
+def rounded(value: float) -> str:
+    """A number as people say it: three digits of a small one, thousands of a large one."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def duration(seconds: float | None) -> str:
     """A time in two steps at most: "40 s", "3 min", "1 h 20 min"; "" when it is not known."""
     if seconds is None:

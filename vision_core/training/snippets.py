@@ -34,16 +34,13 @@ def notebook(config: TrainConfig) -> bytes:
 
 def changes(config: TrainConfig) -> dict[str, object]:
     """What a configuration has other than its preset, by name."""
-    return {
-        name: value
-        for name, value in config.to_json().items()
-        if name not in _FIRST and value != _preset_value(config, name)
-    }
+    values = {name: getattr(config, name) for name in config.to_json() if name not in _FIRST}
+    return {name: value for name, value in values.items() if value != _preset_value(config, name)}
 
 
 def _preset_value(config: TrainConfig, name: str) -> object:
     if config.preset in PRESETS:
-        return make_config(config.data, config.task, config.model, config.preset).to_json()[name]
+        return getattr(make_config(config.data, config.task, config.model, config.preset), name)
     defaults = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
     return defaults[name]
 

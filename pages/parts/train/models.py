@@ -9,7 +9,7 @@ from vision_core.errors import VisionError
 from vision_core.models import get_spec, list_models
 from vision_core.models.weights import badge
 from vision_core.predict import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR
-from vision_core.training.overview import Overview, known_speeds
+from vision_core.training.overview import Overview, known_speeds, rounded
 from vision_core.types import ModelSpec, Task
 
 FEW = 4
@@ -65,7 +65,7 @@ def _card(spec: ModelSpec, is_chosen: bool, speed: float | None) -> None:
             f"{plain(spec.family)}, {spec.year} · {spec.parameters / 1e6:.1f} M parameters · {spec.input_size_px} px"
         )
         st.markdown(f":small[{plain(spec.suits)}]")
-        measured = f"trains {speed:,.3g} pictures/s here" if speed else "speed here: estimate it below"
+        measured = f"trains {rounded(speed)} pictures/s here" if speed else "speed here: estimate it below"
         st.caption(f":material/download: {plain(badge(spec))}  \n:material/speed: {measured}")
         st.button(
             "Chosen" if is_chosen else "Choose",

@@ -19,7 +19,7 @@ from vision_core.errors import VisionError
 from vision_core.models import get_spec
 from vision_core.training import charts, jobs, lesson
 from vision_core.training.config import TrainConfig
-from vision_core.training.overview import cost_usd, duration
+from vision_core.training.overview import cost_usd, duration, rounded
 from vision_core.training.preflight import Preflight, check
 
 KEPT = 50
@@ -157,7 +157,7 @@ def _show_estimate(config: TrainConfig, usd_per_hour: float | None) -> None:
     with st.container(horizontal=True, key="train_estimated"):
         st.metric("Time", duration(found.seconds), border=True)
         st.metric("An epoch", duration(found.seconds_per_epoch), border=True)
-        st.metric("Pictures/s", f"{found.images_per_second:,.3g}", border=True)
+        st.metric("Pictures/s", rounded(found.images_per_second), border=True)
         st.metric("Memory, GB", f"{found.peak_memory_bytes / 1e9:.1f}", border=True)
         if usd_per_hour is not None:
             st.metric("Money, USD", f"{cost_usd(found.seconds, usd_per_hour):.2g}", border=True)

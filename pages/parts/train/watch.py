@@ -10,7 +10,7 @@ from pages import plain, told
 from pages.parts.train import runs
 from vision_core.errors import VisionError
 from vision_core.training import charts, lesson, pictures
-from vision_core.training.overview import METRIC_TITLES, Overview, duration, overview
+from vision_core.training.overview import METRIC_TITLES, Overview, duration, overview, rounded
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -103,7 +103,7 @@ def _figures(one: Overview) -> None:
         if rate:
             st.metric("Learning rate", f"{rate:.2g}", border=True, help="Of now" if running else "At its highest")
         if speed:
-            st.metric("Pictures/s", f"{speed:,.3g}", border=True, help="In training, judging not counted")
+            st.metric("Pictures/s", rounded(speed), border=True, help="In training, judging not counted")
         if wait is not None:
             st.metric("Waiting for data", f"{wait:.0%}", border=True, help="Share of the training time")
         if memory:

@@ -44,7 +44,7 @@ def paint_labelled(folder: Path, a_class: int = 6) -> Path:
 
 
 def paint_boxed(folder: Path, train: int = 6) -> Path:
-    """COCO splits train and val: a coloured square on grey noise in every picture."""
+    """COCO splits train and val: a coloured square on grey noise in every picture, two in the second one."""
     random = np.random.default_rng(1)
     for split, count in (("train", train), ("val", 2)):
         (folder / split).mkdir(parents=True)
@@ -56,15 +56,15 @@ def paint_boxed(folder: Path, train: int = 6) -> Path:
         }
         for number in range(count):
             pixels = random.integers(90, 160, (80, 96, 3)).astype(np.uint8)
-            left, top, edge = 5 + 7 * number, 10 + 3 * number, 30 + 2 * number
-            label = number % len(names)
-            pixels[top : top + edge, left : left + edge] = COLOURS[names[label]]
-            Image.fromarray(pixels).save(folder / split / f"{number}.png")
             coco["images"].append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 80})
-            right, bottom = min(96, left + edge), min(80, top + edge)
-            box = [left, top, right - left, bottom - top]
-            about = {"id": number, "image_id": number, "category_id": label, "iscrowd": 0}
-            coco["annotations"].append(about | {"bbox": box, "area": box[2] * box[3]})
+            squares = [(number % len(names), 5 + 5 * number, 8 + 3 * number, 30 + 2 * number)]
+            if number == 1:
+                squares.append((2, 60, 45, 30))
+            for label, left, top, edge in squares:
+                pixels[top : top + edge, left : left + edge] = COLOURS[names[label]]
+                about = {"id": len(coco["annotations"]), "image_id": number, "category_id": label, "iscrowd": 0}
+                coco["annotations"].append(about | {"bbox": [left, top, edge, edge], "area": edge * edge})
+            Image.fromarray(pixels).save(folder / split / f"{number}.png")
         (folder / split / "_annotations.coco.json").write_text(json.dumps(coco))
     return folder
 

@@ -33,7 +33,16 @@ LABELS: dict[LabelsFrom, str] = {
     "crops": "Every box as a picture of its own",
 }
 PRETRAINED, SCRATCH, RUN, FILE = "Pretrained", "From scratch", "An earlier run", "Your own weights"
-_WIDGETS = ("train_data", "train_task", "train_labels", "train_preset", "train_start", "train_epochs", "train_find")
+_WIDGETS = (
+    "train_data",
+    "train_task",
+    "train_labels",
+    "train_preset",
+    "train_start",
+    "train_epochs",
+    "train_rate",
+    "train_find",
+)
 _MAIN = ("data", "task", "model", "preset", "start", "labels_from", "epochs", "learning_rate")
 
 
@@ -45,6 +54,9 @@ def recall() -> None:
         asked = kept
     if asked is not None:
         _fill(TrainConfig.from_json(asked))
+    for key in _WIDGETS:
+        if key in st.session_state:  # Streamlit would forget a widget's value where an error keeps it from being drawn
+            st.session_state[key] = st.session_state[key]
 
 
 def fill(config: TrainConfig) -> None:
@@ -85,21 +97,23 @@ def draw(found: list[Overview]) -> TrainConfig | None:
     task = _task(task_at)
     labels = _labels(labels_at, datasets.get(data), task)
     st.markdown("##### Which network?")
-    with told():
-        model = models.choose(task, found)
-        left, right = st.columns([1.15, 1], gap="large")
-        with left:
-            preset = _preset(task)
-        with right:
+    model = models.choose(task, found)
+    left, right = st.columns([1.15, 1], gap="large")
+    start = None
+    with left:
+        preset = _preset(task)
+    with right:
+        with told():
             start = _start(model, found)
-            epochs, rate = _schedule()
-        changes = {"labels_from": labels, "start": start, "epochs": epochs, "learning_rate": rate}
-        config = _configured(data, task, model, preset, changes)
-        if config is not None:
-            st.session_state["train_config"] = config.to_json()
-            _all_settings(config)
-            return config
-    return None
+        epochs, rate = _schedule()
+    if start is None:
+        return None
+    changes = {"labels_from": labels, "start": start, "epochs": epochs, "learning_rate": rate}
+    config = _configured(data, task, model, preset, changes)
+    if config is not None:
+        st.session_state["train_config"] = config.to_json()
+        _all_settings(config)
+    return config
 
 
 def _data(place: Any, datasets: dict[str, Dataset]) -> str:

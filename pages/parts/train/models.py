@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import plain
+from pages import plain, told
 from vision_core.errors import VisionError
 from vision_core.models import get_spec, list_models
 from vision_core.models.weights import badge
@@ -31,7 +31,8 @@ def choose(task: Task, found: list[Overview]) -> str:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.toggle(f"Show all {len(specs)} networks", key="train_every_model")
         if everything:
-            _by_name(task)
+            with told():
+                _by_name(task)
     return chosen
 
 

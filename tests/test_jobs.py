@@ -172,6 +172,19 @@ def test_what_is_not_active_cannot_be_stopped_and_what_is_finished_not_resumed()
         jobs.resume(run)
 
 
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_a_full_disk_does_not_hide_how_to_stop(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = wait(create_run(any_config()))
+    run.write(STATUS, run.read(STATUS) | {"state": state})
+
+    def full(self: RunFolder, name: str, values: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunFolder, "write", full)
+    with pytest.raises(DataError, match=f"No space left on device.*process {os.getpid()}"):
+        jobs.cancel(run)
+
+
 def test_paths_are_kept_whole(labelled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(labelled.parent)
     assert jobs.anchored(any_config(data="data")).data == str(labelled)

@@ -60,6 +60,10 @@ def test_a_classifier_is_trained_evaluated_listed_and_used(labelled: Path, tmp_p
     run = RunFolder.open(trained["run"])
     assert (run.record().name, run.config().seed, run.config().epochs) == ("Colours", 3, 4)
     assert run.read("evaluation.json")["metrics"] == {name: trained[name] for name in ("top1", "f1_macro", "ece")}
+    best = [record for record in run.history() if record["best"]][-1]
+    assert trained["best_epoch"] == best["epoch"]
+    for name, value in best["metrics"].items():  # without a test split the same pictures are judged again
+        assert trained[name] == pytest.approx(value, abs=1e-4)
     assert answer(said, "resume", "Colours") == trained, "what is finished is not trained again"
 
     judged = answer(said, "evaluate", run.path)
@@ -92,6 +96,8 @@ def test_a_detector_is_trained_and_the_same_boxes_teach_several_labels(boxed: Pa
     trained = answer(said, "train", "--data", boxed, *DETECT, "--epochs", "1", "--run", tmp_path / "detector")
     assert (trained["run"], trained["state"]) == (str(tmp_path / "detector"), "finished")
     assert {"map", "map50", "map75", "ar100"} <= trained.keys()
+    (epoch,) = RunFolder.open(trained["run"]).history()
+    assert trained["map"] == pytest.approx(epoch["metrics"]["map"], abs=1e-4)
     assert answer(said, "evaluate", trained["run"], "--split", "train")["images"] == 6
     assert exit_status("evaluate", trained["run"], "--split", "holiday", said=said) == 2
     assert "there is train, val" in (said / "err").read_text()

@@ -131,6 +131,7 @@ def cancel(run: RunFolder) -> None:
 
     Raises:
         SettingsError: it is not active.
+        DataError: its folder cannot be written.
     """
     _ask(run, "cancel")
 
@@ -142,6 +143,7 @@ def finish(run: RunFolder) -> None:
 
     Raises:
         SettingsError: it is not active.
+        DataError: its folder cannot be written.
     """
     _ask(run, "finish")
 
@@ -151,11 +153,17 @@ def _ask(run: RunFolder, action: Request) -> None:
         record = run.record()
         if not record.is_active:
             raise SettingsError(f"The run {run.path.name!r} is {record.state}: there is nothing to stop.")
-        if record.state == "running":
-            run.ask(action)
-            return
-        turns.leave(waiting, run)
-        run.write(STATUS, {**record.status, "state": "cancelled", "queue_position": 0})  # its process ends on seeing it
+        try:
+            if record.state == "running":
+                run.ask(action)
+                return
+            turns.leave(waiting, run)  # its process ends on seeing that it is cancelled
+            run.write(STATUS, {**record.status, "state": "cancelled", "queue_position": 0})
+        except OSError as error:
+            raise DataError(
+                f"The run {run.path.name!r} cannot be asked to stop ({error.strerror or error}): free some space, or "
+                f"end its process {record.status.get('pid')}; nothing up to the last checkpoint is lost."
+            ) from error
 
 
 def execute(run: RunFolder, report: Report | None = None) -> dict[str, Any]:

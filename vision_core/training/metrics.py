@@ -65,7 +65,8 @@ def multi_label(scores: Tensor, targets: Tensor) -> dict[str, float]:
 
     Returns:
         `map` (mean over classes with an example of the average precision), `f1_macro` (mean over classes with an
-        example or an answer) and `f1_micro` at score 0.5, `ece` of all answers, and `top1`: of pictures that show anything, the share whose best class is there.
+        example or an answer) and `f1_micro` at score 0.5, `ece` of all answers, and `top1`: of pictures that show
+        anything, the share whose best class is there.
     """
     from torchmetrics.functional import classification as measure
 

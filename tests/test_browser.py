@@ -39,6 +39,8 @@ MAY_BE_MISSING = (
     "/Compare/_stcore/host-config",
     "/Data/_stcore/health",
     "/Data/_stcore/host-config",
+    "/Train/_stcore/health",
+    "/Train/_stcore/host-config",
     "/media/",
 )
 """On a deep link Streamlit's own client first looks for its server below the page's address: two 404s. A picture that

@@ -52,7 +52,7 @@ def written(path: Path, history: list[dict[str, Any]], status: dict[str, Any], p
 
 
 def test_training_is_dotted_validation_solid() -> None:
-    figure = charts.losses([Curve("mine", HISTORY)])
+    figure: Any = charts.losses([Curve("mine", HISTORY)])
     assert [(trace.name, trace.line.dash) for trace in figure.data] == [("training", "dot"), ("validation", "solid")]
     assert list(figure.data[1].y) == [3, 1.5, 1]
     assert figure.layout.xaxis.title.text == "epoch"
@@ -60,7 +60,7 @@ def test_training_is_dotted_validation_solid() -> None:
 
 
 def test_the_metric_is_in_percent_and_the_kept_epoch_has_a_ring() -> None:
-    figure = charts.metric([Curve("mine", HISTORY)], "top1")
+    figure: Any = charts.metric([Curve("mine", HISTORY)], "top1")
     assert list(figure.data[0].y) == pytest.approx([40, 60, 55])
     ring = figure.data[1]
     assert (list(ring.x), list(ring.y), ring.marker.symbol) == ([2], [60], "circle-open")
@@ -68,15 +68,16 @@ def test_the_metric_is_in_percent_and_the_kept_epoch_has_a_ring() -> None:
 
 
 def test_a_run_keeps_its_colour_while_another_has_no_record() -> None:
-    alone = charts.losses([Curve("waiting", []), Curve("mine", HISTORY)])
-    together = charts.losses([Curve("waiting", HISTORY), Curve("mine", HISTORY)])
+    alone: Any = charts.losses([Curve("waiting", []), Curve("mine", HISTORY)])
+    together: Any = charts.losses([Curve("waiting", HISTORY), Curve("mine", HISTORY)])
     assert alone.data[0].line.color == together.data[2].line.color
     assert alone.data[0].name == "mine, training"
     assert [trace.showlegend for trace in together.data] == [False, True, False, True]
 
 
 def test_a_small_gain_does_not_fill_the_axis() -> None:
-    low, high = charts.metric([Curve("mine", [record(1, 0.90), record(2, 0.91)])], "top1").layout.yaxis.range
+    figure: Any = charts.metric([Curve("mine", [record(1, 0.90), record(2, 0.91)])], "top1")
+    low, high = figure.layout.yaxis.range
     assert high - low >= 14
     assert low < 90
     assert 91 < high <= 102
@@ -84,7 +85,7 @@ def test_a_small_gain_does_not_fill_the_axis() -> None:
 
 @pytest.mark.parametrize(("longest", "step"), [(1, 1), (10, 1), (11, 2), (30, 5), (100, 10), (900, 100)])
 def test_ticks_are_whole_epochs_and_few(longest: int, step: int) -> None:
-    figure = charts.learning_rate([Curve("mine", [record(epoch, 0.5) for epoch in range(1, longest + 1)])])
+    figure: Any = charts.learning_rate([Curve("mine", [record(epoch, 0.5) for epoch in range(1, longest + 1)])])
     assert figure.layout.xaxis.dtick == step
 
 
@@ -92,7 +93,7 @@ def test_ticks_are_whole_epochs_and_few(longest: int, step: int) -> None:
     "draw", [charts.losses, charts.learning_rate, charts.speed, charts.data_wait, charts.memory, charts.device_use]
 )
 def test_nothing_to_draw_is_said(draw: Any) -> None:
-    figure = draw([Curve("mine", [])])
+    figure: Any = draw([Curve("mine", [])])
     assert not figure.data
     assert "first epoch" in figure.layout.annotations[0].text.replace("<br>", " ")
 
@@ -103,23 +104,23 @@ def test_no_gpu_no_curve() -> None:
 
 
 def test_names_are_escaped_and_cut() -> None:
-    figure = charts.losses([Curve(HOSTILE, HISTORY), Curve("b", HISTORY)])
+    figure: Any = charts.losses([Curve(HOSTILE, HISTORY), Curve("b", HISTORY)])
     assert "<b>" not in figure.data[0].name
     assert len(figure.data[0].name) < 80
-    bars = charts.class_counts([(HOSTILE, 3), ("cat", 5)])
+    bars: Any = charts.class_counts([(HOSTILE, 3), ("cat", 5)])
     assert bars.data[0].customdata[0] == ["cat"]
     assert "<b>" not in bars.data[0].customdata[1][0]
 
 
 def test_rare_classes_are_left_out_and_that_is_said() -> None:
-    figure = charts.class_counts([(f"class {number}", number) for number in range(40)])
+    figure: Any = charts.class_counts([(f"class {number}", number) for number in range(40)])
     assert len(figure.data[0].x) == 30
     assert "10 rarer" in figure.layout.xaxis.title.text
 
 
 def test_the_search_marks_its_suggestion() -> None:
     found = Finder((1e-5, 1e-4, 1e-3, 1e-2), (2.3, 2.0, 1.5, 9.0), 3e-4)
-    figure = charts.search(found)
+    figure: Any = charts.search(found)
     assert figure.layout.xaxis.type == "log"
     assert "0.0003" in figure.layout.annotations[0].text
     assert figure.layout.yaxis.range[1] < 9, "what explodes must not flatten the rest"

@@ -170,7 +170,8 @@ def test_the_notebook_trains(tmp_path: Path, workspace: Path) -> None:
 
 def shelf_config(**changes: Any) -> TrainConfig:
     known: dict[str, Any] = {"data": add_shelf(12, seed=1).id, "task": "classification"}
-    return make_config(model="tf_efficientnet_lite0", **(known | {"preset": "balanced"} | changes))
+    values: dict[str, Any] = known | {"preset": "balanced"} | changes
+    return make_config(model="tf_efficientnet_lite0", **values)
 
 
 def test_a_look_ahead_counts_pictures_and_classes() -> None:

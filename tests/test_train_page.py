@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.parts.train import form, start
+from pages.parts.train import all_settings, form, start
 from tests.test_data_page import click, every, said, seen, select, words
 from tests.test_train_charts import HISTORY
 from vision_core.data.library import Dataset, add_shelf
@@ -173,7 +173,7 @@ def test_an_earlier_run_or_own_weights_can_be_gone_on_from(page: OpenPage, shelf
 
 def test_an_edited_text_is_checked(shelf: Dataset) -> None:
     text = json.dumps(config(shelf).to_json())
-    assert form._parsed(text) == config(shelf)
+    assert all_settings._parsed(text) == config(shelf)
     for broken, reason in (
         ("{", "This is not JSON"),
         ("[]", "must be named"),
@@ -182,8 +182,8 @@ def test_an_edited_text_is_checked(shelf: Dataset) -> None:
         (text.replace(shelf.id, "/etc"), "disabled"),
     ):
         with pytest.raises(SettingsError, match=reason):
-            form._parsed(broken)
-    assert "epochs: times every training picture is seen." in form._meanings()
+            all_settings._parsed(broken)
+    assert "epochs: times every training picture is seen." in all_settings._meanings()
 
 
 def test_an_estimate_tells_time_memory_and_money(

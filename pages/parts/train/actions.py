@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from pages import told
-from pages.parts.train import form, runs
+from pages.parts.train import all_settings, runs
 from vision_core.training import export, jobs, snippets
 from vision_core.training.overview import Overview, read_log
 
@@ -49,7 +49,7 @@ def draw(one: Overview) -> None:
                 query_params={parameter: str(run.path)},
             )
         if st.button("Clone with changes", icon=":material/content_copy:", key="train_clone"):
-            form.fill(run.config())
+            all_settings.fill(run.config())
             st.session_state["train_next"] = None
             st.rerun()
         _rename(one)

@@ -5,20 +5,19 @@ The usual settings have widgets of their own; whatever else "All settings" was t
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, get_args
 
 import streamlit as st
 
 from pages import plain, told
-from pages.parts.train import models
+from pages.parts.train import all_settings, models
 from vision_core.data.library import Dataset, list_datasets
 from vision_core.errors import SettingsError
 from vision_core.settings import settings
 from vision_core.training.config import PRESETS, LabelsFrom, TrainConfig, make_config
 from vision_core.training.overview import Overview
-from vision_core.training.preflight import WEIGHTS_ENDINGS, check_places, keep_weights
+from vision_core.training.preflight import WEIGHTS_ENDINGS, keep_weights
 from vision_core.types import Task
 
 TASKS: dict[Task, str] = {
@@ -57,11 +56,6 @@ def recall() -> None:
     for key in _WIDGETS:
         if key in st.session_state:  # Streamlit would forget a widget's value where an error keeps it from being drawn
             st.session_state[key] = st.session_state[key]
-
-
-def fill(config: TrainConfig) -> None:
-    """The form shows this configuration in the next run of the page."""
-    st.session_state["train_fill"] = config.to_json()
 
 
 def _fill(config: TrainConfig) -> None:
@@ -112,7 +106,7 @@ def draw(found: list[Overview]) -> TrainConfig | None:
     config = _configured(data, task, model, preset, changes)
     if config is not None:
         st.session_state["train_config"] = config.to_json()
-        _all_settings(config)
+        all_settings.draw(config)
     return config
 
 
@@ -255,57 +249,3 @@ def _configured(data: str, task: Task, model: str, preset: str, changes: dict[st
         if overrides:
             st.button("Forget what was changed under “All settings”", on_click=overrides.clear)
         return None
-
-
-def _all_settings(config: TrainConfig) -> None:
-    overrides = st.session_state["train_overrides"]
-    changed = f" · changed: {', '.join(overrides)}" if overrides else ""
-    with st.expander(
-        f"All settings{plain(changed)}", icon=":material/tune:", key="train_all", on_change="rerun"
-    ) as box:
-        if not box.open:
-            return
-        left, right = st.columns(2, gap="large")
-        text = json.dumps(config.to_json(), indent=1, ensure_ascii=False)
-        with left:
-            edited = st.text_area(
-                "As JSON", text, height=520, key=f"train_json_{hash(text)}", help="Edit it, then press the button."
-            )
-            with st.container(horizontal=True):
-                if st.button("Use these settings", icon=":material/check:", disabled=edited == text):
-                    with told():
-                        fill(_parsed(edited or ""))
-                        st.rerun()
-                if st.button("Back to the preset", icon=":material/undo:", disabled=not overrides, type="tertiary"):
-                    _usual_numbers_again()
-        right.caption("What they mean")
-        right.code(_meanings(), language=None, wrap_lines=True, height=560)
-
-
-def _usual_numbers_again() -> None:
-    config = TrainConfig.from_json(st.session_state["train_config"])
-    fill(make_config(config.data, config.task, config.model, config.preset, start=config.start))
-    st.rerun()
-
-
-def _parsed(text: str) -> TrainConfig:
-    """The configuration in a text box.
-
-    Raises:
-        SettingsError: it is no JSON, a setting does not exist, or names a place that may not be opened.
-    """
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise SettingsError(f"This is not JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise SettingsError("The settings must be named: write them between { and }.")
-    config = TrainConfig.from_json(values)
-    check_places(config)
-    return config
-
-
-def _meanings() -> str:
-    """The settings' own documentation."""
-    lines = (TrainConfig.__doc__ or "").split("Attributes:")[-1].split("Raises:")[0].strip("\n").splitlines()
-    return "\n".join(line.removeprefix("        ") for line in lines).strip()

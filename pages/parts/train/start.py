@@ -12,7 +12,6 @@ import streamlit as st
 
 from pages import plain, told
 from pages.parts.data.progress import working
-from pages.parts.train import form
 from vision_core.costs.prices import load_prices
 from vision_core.data.library import list_datasets
 from vision_core.errors import VisionError
@@ -20,7 +19,7 @@ from vision_core.models import get_spec
 from vision_core.training import charts, jobs, lesson
 from vision_core.training.config import TrainConfig
 from vision_core.training.overview import cost_usd, duration, rounded
-from vision_core.training.preflight import Preflight, check
+from vision_core.training.preflight import Preflight, check, check_places
 
 KEPT = 50
 _MATTERS = ("data", "task", "model", "start", "labels_from", "data_fraction", "batch_size", "micro_batch", "seed")
@@ -58,7 +57,7 @@ def draw(config: TrainConfig) -> None:
         name = st.text_input("Name of the run", key="train_name", placeholder=_usual_name(config), max_chars=80)
         if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=not ready, key="train_start_run_"):
             with told():
-                form.check_places(config)
+                check_places(config)
                 open_run(jobs.submit(config, name or _usual_name(config)).path.name)
     _lesson(config, ready)
 
@@ -198,7 +197,7 @@ def _lesson(config: TrainConfig, ready: bool) -> None:
         )
         if st.button("Queue the five runs", icon=":material/playlist_add:", disabled=not ready, key="train_lesson"):
             with told():
-                form.check_places(config)
+                check_places(config)
                 parent = f"{lesson.MARK}{uuid4().hex[:8]}"
                 runs = [jobs.submit(each, lesson.title(each), parent) for each in lesson.lesson(config)]
                 first, *others = [run.path.name for run in runs]

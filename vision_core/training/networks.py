@@ -6,6 +6,7 @@ backbone is what it shares with a classifier; pyramid, proposals and predictions
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from vision_core.types import ModelSpec
 
 BACKBONES = ("backbone.body", "backbone.features", "backbone.backbone", "backbone", "stem", "blocks")
 """Where the libraries' detectors keep their backbone; `stem` and `blocks` belong together (the embedded one)."""
+_FRESH_STD = 0.01
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.InstanceNorm2d)
 
 
@@ -36,6 +38,8 @@ def build(spec: ModelSpec, class_names: tuple[str, ...], start: str) -> tuple[nn
         return spec.build(len(class_names)), "Fresh weights."
     if start == "pretrained":
         network = build_for_finetuning(spec, len(class_names))
+        if spec.task == "classification":
+            _start_undecided(network)
         return network, f"Weights learned from {spec.weights.trained_on or 'ImageNet (backbone only)'}."
     network = spec.build(len(class_names))
     if is_run(start):
@@ -51,6 +55,15 @@ def build(spec: ModelSpec, class_names: tuple[str, ...], start: str) -> tuple[nn
             f"start is {start!r}; allowed is 'pretrained', 'scratch', a run's folder, or a weights file that exists."
         )
     return network, f"Weights of {path.name}: {_take(network, load_state_dict(path), path.name)}."
+
+
+def _start_undecided(network: nn.Module) -> None:
+    """Fresh class outputs that favour no class: pretrained features are large, and chance would be loud."""
+    with suppress(ModelError):
+        head: Any = network.get_submodule(head_name(network))
+        nn.init.normal_(head.weight, std=_FRESH_STD)
+        if head.bias is not None:
+            nn.init.zeros_(head.bias)
 
 
 def plain(network: nn.Module) -> nn.Module:

@@ -71,7 +71,7 @@ def test_a_run_keeps_its_colour_while_another_has_no_record() -> None:
     alone: Any = charts.losses([Curve("waiting", []), Curve("mine", HISTORY)])
     together: Any = charts.losses([Curve("waiting", HISTORY), Curve("mine", HISTORY)])
     assert alone.data[0].line.color == together.data[2].line.color
-    assert alone.data[0].name == "mine, training"
+    assert alone.data[0].name == "mine"
     assert [trace.showlegend for trace in together.data] == [False, True, False, True]
 
 
@@ -100,7 +100,8 @@ def test_nothing_to_draw_is_said(draw: Any) -> None:
 
 def test_no_gpu_no_curve() -> None:
     assert not charts.device_use([Curve("mine", HISTORY)]).data
-    assert charts.device_use([Curve("mine", [record(1, 0.5, gpu_share=0.9)])]).data[0].y == (90,)
+    busy: Any = charts.device_use([Curve("mine", [record(1, 0.5, gpu_share=0.9)])])
+    assert busy.data[0].y == (90,)
 
 
 def test_names_are_escaped_and_cut() -> None:
@@ -123,6 +124,7 @@ def test_the_search_marks_its_suggestion() -> None:
     figure: Any = charts.search(found)
     assert figure.layout.xaxis.type == "log"
     assert "0.0003" in figure.layout.annotations[0].text
+    assert figure.layout.annotations[0].x == pytest.approx(-3.52, abs=0.01), "a logarithmic axis: powers of ten"
     assert figure.layout.yaxis.range[1] < 9, "what explodes must not flatten the rest"
 
 

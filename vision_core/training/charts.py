@@ -5,6 +5,7 @@ Training figures are dotted and validation figures solid, so that they differ wi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ def losses(runs: Sequence[Curve]) -> Figure:
     for number, run in shown:
         for part, title, dash in (("train", "training", "dot"), ("val", "validation", "solid")):
             points = [(r["epoch"], r.get(part, {}).get("loss")) for r in run.history]
-            _line(figure, number, points, _name(run, title, len(runs)), "%{y:.4~g}", dash)
+            _line(figure, number, points, _name(run, title, len(runs)), f"{title} loss %{{y:.4~g}}", dash)
             figure.data[-1].showlegend = len(runs) == 1 or part == "val"
     return figure
 
@@ -130,11 +131,14 @@ def search(found: Finder) -> Figure:
         hovertemplate="rate %{x:.2~g}: loss %{y:.4~g}<extra></extra>",
         showlegend=False,
     )
-    figure.add_vline(
-        x=found.suggestion,
-        line={"color": COLOURS[3], "width": 2, "dash": "dash"},
-        annotation_text=f"suggested: {found.suggestion:.2g}",
-        annotation_position="top",
+    figure.add_vline(x=found.suggestion, line={"color": COLOURS[3], "width": 2, "dash": "dash"})
+    figure.add_annotation(
+        x=math.log10(found.suggestion),  # a logarithmic axis wants its annotations so
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        text=f"suggested: {found.suggestion:.2g}",
+        showarrow=False,
     )
     figure.update_xaxes(type="log", exponentformat="power", dtick=1)
     figure.update_layout(margin={"t": 28})
@@ -203,8 +207,7 @@ def _name(run: Curve, part: str, runs: int) -> str:
     """A curve's name in the legend."""
     if runs == 1 and part:
         return part
-    name = run.name if len(run.name) <= _LONGEST_NAME else f"{run.name[: _LONGEST_NAME - 1]}…"
-    return escape(f"{name}, {part}" if part else name)
+    return escape(run.name if len(run.name) <= _LONGEST_NAME else f"{run.name[: _LONGEST_NAME - 1]}…")
 
 
 def _percent(value: float | None) -> float | None:

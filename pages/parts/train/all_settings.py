@@ -44,7 +44,11 @@ def draw(config: TrainConfig) -> None:
 
 def _back() -> None:
     config = TrainConfig.from_json(st.session_state["train_config"])
-    fill(make_config(config.data, config.task, config.model, config.preset, start=config.start, labels_from=config.labels_from))
+    fill(
+        make_config(
+            config.data, config.task, config.model, config.preset, start=config.start, labels_from=config.labels_from
+        )
+    )
     st.rerun()
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from pages import plain, told
 from vision_core.errors import VisionError
 from vision_core.models import get_spec, list_models
+from vision_core.models.catalogue import backbone_of
 from vision_core.models.weights import badge
 from vision_core.predict import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR
 from vision_core.training.overview import Overview, known_speeds, rounded
@@ -67,7 +68,8 @@ def _card(spec: ModelSpec, is_chosen: bool, speed: float | None) -> None:
         )
         st.markdown(f":small[{plain(spec.suits)}]")
         measured = f"trains {rounded(speed)} pictures/s here" if speed else "speed here: estimate it below"
-        st.caption(f":material/download: {plain(badge(spec))}  \n:material/speed: {measured}")
+        weights = badge(spec) if backbone_of(spec) is None else "its backbone's weights to start from"
+        st.caption(f":material/download: {plain(weights)}  \n:material/speed: {measured}")
         st.button(
             "Chosen" if is_chosen else "Choose",
             icon=":material/check_circle:" if is_chosen else None,

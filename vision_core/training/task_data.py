@@ -72,7 +72,7 @@ class TaskData:
                 labelled &= _label_counts(self.index) == 1
         splits = np.array(self.index.images["split"].to_pylist(), object)
         found = {name: np.flatnonzero(labelled & (splits == name)) for name in self.index.splits if name}
-        if self.data_fraction < 1:
+        if self.data_fraction < 1 and "train" in found:
             found["train"] = self._share(found["train"])
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import math
 import os
 import platform
@@ -17,6 +18,7 @@ import psutil
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
+from accelerate.tracking import get_available_trackers
 from timm.optim import create_optimizer_v2, list_optimizers  # pyright: ignore[reportPrivateImportUsage]
 from timm.scheduler.cosine_lr import CosineLRScheduler
 from timm.utils.model_ema import ModelEmaV3
@@ -28,7 +30,7 @@ from vision_core.errors import TrainingError, suggest
 from vision_core.models.catalogue import get_spec
 from vision_core.preprocess import sized
 from vision_core.run_folder import BEST, LAST, RunFolder
-from vision_core.settings import REPOSITORY
+from vision_core.settings import REPOSITORY, ensure_folder, settings
 from vision_core.training import checkpoints, networks
 from vision_core.training.clock import Clock
 from vision_core.training.config import TrainConfig
@@ -315,6 +317,11 @@ def make_accelerator(config: TrainConfig, folder: Path) -> Accelerator:
     precision = config.precision
     if precision == "auto":
         precision = "fp32" if on_cpu else "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    for name in config.trackers:
+        if name not in map(str, get_available_trackers()):
+            raise TrainingError(
+                f"The tracker {name!r} needs a package that is not installed: try 'pip install {name}'."
+            )
     accelerator = Accelerator(
         cpu=on_cpu,
         mixed_precision="no" if precision == "fp32" else precision,
@@ -323,8 +330,26 @@ def make_accelerator(config: TrainConfig, folder: Path) -> Accelerator:
     )
     if config.trackers:
         plain = {name: value for name, value in config.to_json().items() if isinstance(value, (int, float, str, bool))}
-        accelerator.init_trackers("whatwhere", plain)
+        accelerator.init_trackers("whatwhere", plain, _tracker_options(config, folder))
     return accelerator
+
+
+def _tracker_options(config: TrainConfig, folder: Path) -> dict[str, Any]:
+    """What trackers are told besides. MLflow, unless it was told otherwise, writes to the workspace, not just here."""
+    if "mlflow" not in config.trackers:
+        return {}
+    options = {"run_name": folder.name}
+    if "MLFLOW_TRACKING_URI" not in os.environ:
+        import mlflow
+
+        home = ensure_folder(settings().home / "mlflow").resolve()
+        if importlib.util.find_spec("sqlalchemy"):
+            mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
+        else:  # mlflow-skinny knows only files, and those only if it is asked for them
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+            mlflow.set_tracking_uri(home.as_uri())
+        options["logging_dir"] = str(home / "artifacts")
+    return {"mlflow": options}
 
 
 def check_batches(config: TrainConfig, data: TaskData, network: nn.Module, processes: int = 1) -> None:

@@ -94,7 +94,7 @@ def _epoch(session: Session, watch: Watch) -> bool:
             with clock.waiting():
                 batch = _next(batches)
             torch.manual_seed(_seed(config, standing.epoch, standing.step))
-            pace_norms(session.fresh_norms, standing.epoch * len(plan) + standing.step)
+            pace_norms(session.fresh_norms, standing.epoch * len(plan) + standing.step, config.epochs * len(plan))
             losses = _step(session, batch, len(plan[standing.step]), mixing)
             standing.step += 1
             _note(session, losses, len(plan[standing.step - 1]))

@@ -10,7 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from timm.layers import DropPath  # pyright: ignore[reportPrivateImportUsage]
 from torch import Tensor, nn
+from torchvision.ops import StochasticDepth
 
 from vision_core.errors import ModelError, WeightsError
 from vision_core.models.pretrained import build_for_finetuning
@@ -46,7 +48,7 @@ def build(spec: ModelSpec, class_names: tuple[str, ...], start: str) -> tuple[nn
         base, names = read_run(Path(start))
         state = load_state_dict(Path(base.weights.file_name))
         if names != class_names:
-            state = _without_head(state, plain(network), spec)
+            state = _without_head(state, plain(network), spec, len(names))
         taken = _take(network, state, start)
         return network, f"Weights of the run {Path(start).name}: {taken}."
     path = Path(start)
@@ -86,10 +88,11 @@ def _take(network: nn.Module, state: dict[str, Tensor], source: str) -> str:
     return f"{len(fitting)} of {len(own)} tensors, the rest fresh" if len(fitting) < len(own) else "all tensors"
 
 
-def _without_head(state: dict[str, Tensor], network: nn.Module, spec: ModelSpec) -> dict[str, Tensor]:
+def _without_head(state: dict[str, Tensor], network: nn.Module, spec: ModelSpec, classes: int) -> dict[str, Tensor]:
     """Other classes in the same number would fit by shape: the class outputs start fresh."""
-    if spec.task == "detection":
-        return state
+    if spec.task == "detection":  # its class outputs are what another number of classes changes
+        more = plain(spec.build(classes + 1)).state_dict()
+        return {key: tensor for key, tensor in state.items() if key not in more or more[key].shape == tensor.shape}
     name = head_name(network)
     return {key: tensor for key, tensor in state.items() if not key.startswith(f"{name}.")}
 
@@ -170,7 +173,7 @@ def loss_mode(network: nn.Module) -> None:
     """The mode in which detectors tell losses but nothing changes: no statistics, no dropout."""
     network.train()
     for module in network.modules():
-        if isinstance(module, (*NORMS, nn.Dropout, nn.Dropout2d)):
+        if isinstance(module, (*NORMS, nn.modules.dropout._DropoutNd, DropPath, StochasticDepth)):
             module.eval()
 
 
@@ -188,14 +191,16 @@ def fresh_norms(network: nn.Module) -> dict[nn.modules.batchnorm._BatchNorm, flo
     }
 
 
-def pace_norms(norms: dict[nn.modules.batchnorm._BatchNorm, float], steps: int) -> None:
-    """Before step `steps` (from 0): statistics are the mean of the batches so far, until their usual average is longer.
+def pace_norms(norms: dict[nn.modules.batchnorm._BatchNorm, float], step: int, steps: int) -> None:
+    """Before step `step` (from 0) of `steps`: statistics are the mean of the batches so far, then a running average.
 
     Detectors give a batch a share of 0.03. By that alone fresh statistics, wrong in every layer, would still count
-    after a hundred steps: the network learns, and in evaluation mode finds nothing.
+    after a hundred steps, and lag behind in a short run: the network learns, and in evaluation mode finds nothing. So
+    the average reaches back no further than a tenth of the run (but ten steps).
     """
+    shortest = max(1 / (step + 1), min(0.1, 10 / steps))
     for module, usual in norms.items():
-        module.momentum = max(usual, 1 / (steps + 1))
+        module.momentum = max(usual, shortest)
 
 
 def has_batch_norm(network: nn.Module) -> bool:

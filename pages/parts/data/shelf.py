@@ -11,6 +11,9 @@ import streamlit as st
 from vision_core.errors import VisionError
 from vision_core.settings import settings
 
+SCENES_OF_EXAMPLES = 300
+"""The runs that come with the project were trained on so many scenes."""
+
 
 @dataclass
 class Painting:
@@ -28,12 +31,15 @@ class Painting:
 
     def paint(self) -> None:
         from vision_core.data.library import add_shelf  # here, so that the first page need not wait for the import
+        from vision_core.training.examples import install_examples
 
         def progress(what: str, done: int, total: int) -> None:
             self.done = done
 
         try:
-            add_shelf(self.scenes, progress=progress)
+            shelf = add_shelf(self.scenes, progress=progress)
+            if self.scenes == SCENES_OF_EXAMPLES:
+                install_examples(shelf)
         except (VisionError, OSError) as error:
             self.error = str(error)
         finally:

@@ -54,6 +54,7 @@ def watching(found: list[Overview]) -> None:
         runs.draw("", False)
         return
     one = runs.chosen(found)
+    st.query_params["run"] = one.record.id  # so that a link, and the way back from another page, lead to it
     left, right = st.columns([1, 2.7], gap="large")
     with left:
         runs.draw(one.record.id, any(each.record.is_active for each in found))

@@ -68,7 +68,19 @@ _STYLE = """<style>
 }
 </style>"""
 SIDEBAR_PX = 220
-_KEPT = ("set", "shot", "picture", "classifier", "classifiers", "detector", "detectors", "thing", "run", "beside")
+_KEPT = (
+    "set",
+    "shot",
+    "picture",
+    "classifier",
+    "classifiers",
+    "detector",
+    "detectors",
+    "thing",
+    "show",
+    "run",
+    "beside",
+)
 _KEPT_FIRST = "explained."  # a class for each classifier
 
 

@@ -135,6 +135,24 @@ def test_an_epoch_of_the_past_is_shown_on_demand(tab: Tab, server: Server) -> No
     expect(tab.page.get_by_text(re.compile("After epoch 1:"))).to_be_visible()
 
 
+def test_the_way_back_leads_to_the_run_and_the_form(tab: Tab, server: Server) -> None:
+    page = tab.page
+    page.goto(f"{server.url}/Train?show=New run")
+    page.get_by_text("Thorough", exact=True).click()
+    tab.settled()
+    page.get_by_role("radio", name="Runs").click()
+    opened = page.get_by_role("heading", name=re.compile("My first|Long one"))
+    expect(opened).to_be_visible()
+    tab.settled()
+    name = opened.inner_text()
+    page.get_by_role("link", name="Data", exact=True).click()
+    expect(page.get_by_role("combobox", name="Data set")).to_be_visible()
+    page.get_by_role("link", name="Train", exact=True).click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    page.get_by_role("radio", name="New run").click()
+    expect(page.get_by_role("radio", name="Thorough")).to_be_checked()
+
+
 @pytest.mark.parametrize("query", ["show=New run", "show=Runs"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_cut_off_on_a_phone(server: Server, browser: Browser, query: str, scheme: str) -> None:

@@ -194,8 +194,11 @@ def write_run(path: Path, **changes: object) -> Path:
     }
     (path / "checkpoints").mkdir(parents=True)
     (path / "config.json").write_text(json.dumps(config | changes))
-    network = get_spec("ssdlite_mobilenet_v2_coco").build(2)
-    save_file(network.network.state_dict(), path / "checkpoints" / "best.safetensors")
+    state = get_spec("ssdlite_mobilenet_v2_coco").build(2).network.state_dict()
+    for name, tensor in state.items():
+        if name.endswith("class.bias"):
+            tensor.zero_()  # sees every class everywhere with a score of one half
+    save_file(state, path / "checkpoints" / "best.safetensors")
     return path
 
 

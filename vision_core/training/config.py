@@ -189,27 +189,31 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
 )
 
 
+_WORDS = {float: "a number", int: "a whole number", str: "text", bool: "true or false", type(None): "nothing"}
+
+
 def _check_type(name: str, value: object, hint: Any) -> None:
     """Numbers where numbers belong: a configuration may come from a text box or a file."""
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    for option in options:
-        if typing.get_origin(option) is Literal:
-            if value in typing.get_args(option):
-                return
-        elif typing.get_origin(option) is tuple:
-            if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
-                return
-        elif (option is float and isinstance(value, (int, float)) and not isinstance(value, bool)) or (
-            isinstance(value, option) and (option is bool or not isinstance(value, bool))
-        ):
-            return
-    listed = [repr(one) for option in options for one in typing.get_args(option) if option is not tuple]
-    kinds = listed or [
-        {float: "a number", int: "a whole number", str: "text", bool: "true or false"}.get(
-            options[0], "a list of names"
-        )
-    ]
-    raise SettingsError(f"{name} is {value!r}; allowed is {' or '.join(kinds)}.")
+    if not any(_is(value, option) for option in options):
+        allowed = " or ".join(_words(option) for option in options)
+        raise SettingsError(f"{name} is {value!r}; allowed is {allowed}.")
+
+
+def _is(value: object, option: Any) -> bool:
+    if typing.get_origin(option) is Literal:
+        return value in typing.get_args(option)
+    if typing.get_origin(option) is tuple:
+        return isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+    if isinstance(value, bool):  # a bool is an int to Python
+        return option is bool
+    return isinstance(value, (int, float) if option is float else option)
+
+
+def _words(option: Any) -> str:
+    if typing.get_origin(option) is Literal:
+        return " or ".join(map(repr, typing.get_args(option)))
+    return _WORDS.get(option, "a list of names")
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,10 @@ def build(spec: ModelSpec, class_names: tuple[str, ...], start: str) -> tuple[nn
         WeightsError: they cannot be fetched or read, or belong to another network.
     """
     if start == "scratch":
-        return spec.build(len(class_names)), "Fresh weights."
+        network = spec.build(len(class_names))
+        if spec.task == "classification":
+            _start_undecided(network)
+        return network, "Fresh weights."
     if start == "pretrained":
         network = build_for_finetuning(spec, len(class_names))
         if spec.task == "classification":
@@ -60,7 +63,8 @@ def build(spec: ModelSpec, class_names: tuple[str, ...], start: str) -> tuple[nn
 
 
 def _start_undecided(network: nn.Module) -> None:
-    """Fresh class outputs that favour no class: pretrained features are large, and chance would be loud."""
+    """Fresh class outputs that favour no class: features are large, and chance would be loud (MobileNets begin at a
+    loss of nine)."""
     with suppress(ModelError):
         head: Any = network.get_submodule(head_name(network))
         nn.init.normal_(head.weight, std=_FRESH_STD)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.data_files import COCO, PLAIN, picture_bytes, put, summary, tree
+from tests.data_files import COCO, PLAIN, coco_document, picture_bytes, put, summary, tree, voc
 from tests.malformed_archives import zip_bytes
 from vision_core.data.formats import AmbiguousFormat, possible_readings, read_dataset
 from vision_core.errors import DataError
@@ -81,11 +82,52 @@ def test_two_readings_are_both_offered_and_the_user_is_asked(tmp_path: Path, wor
     assert read_dataset(archive, "yolo").root.is_relative_to(workspace)
 
 
-def test_annotations_win_over_folder_names_but_both_are_offered(tmp_path: Path) -> None:
-    put(tmp_path, {"labels.csv": "image,label\nx/a.png,dog\ny/b.png,cat\n"}, "x/a.png y/b.png")
-    assert formats(tmp_path) == ["csv", "folder"]
-    assert read_dataset(tmp_path).class_names == ("cat", "dog")
-    assert read_dataset(tmp_path, "folder").class_names == ("x", "y")
+@pytest.mark.parametrize("wrapper", ["", "set/"])
+def test_labels_that_contradict_class_folders_are_asked_about(wrapper: str, tmp_path: Path) -> None:
+    table = "image,label\ncat/a.png,tabby\ncat/b.png,tabby\nDog/c.png,hound\n"
+    pictures = " ".join(wrapper + name for name in ("cat/a.png", "cat/b.png", "Dog/c.png"))
+    folder = put(tmp_path / "both", {f"{wrapper}labels.csv": table}, pictures)
+    archive = tmp_path / "ambig.zip"
+    archive.write_bytes(zip_bytes(tree(folder)))
+    for place in (folder / wrapper, archive):
+        with pytest.raises(AmbiguousFormat, match=r"csv .*labels\.csv.* or folder .*'Dog', 'cat'") as caught:
+            read_dataset(place)
+        assert [reading.format for reading in caught.value.readings] == ["csv", "folder"]
+        assert read_dataset(place, "csv").class_names == ("hound", "tabby")
+        assert read_dataset(place, "folder").class_names == ("Dog", "cat")
+
+
+@pytest.mark.parametrize(
+    ("table", "pictures"),
+    [
+        ("image,label\ncat/a.png,Cat\nDog/b.png,dog\n", "cat/a.png Dog/b.png"),
+        ("image,label\na.png,tabby\nb.png,hound\n", "images/a.png images/b.png"),
+        ("image,label\na.png,tabby\nb.png,hound\n", "train_images/a.png test_images/b.png"),
+        ("image,label\na.png,tabby\nb.png,hound\n", "scans_images_part_1/a.png scans_images_part_2/b.png"),
+        ("image,label\na.png,tabby\nb.png,hound\n", "photos/a.png photos/b.png"),
+        ("image,label\na.png,tabby\nb.png,hound\n", "monday/a.png monday/b.png"),
+        (
+            "image,label,x1,y1,x2,y2\nmonday/a.png,tabby,1,2,9,9\nfriday/b.png,hound,1,2,9,9\n",
+            "monday/a.png friday/b.png",
+        ),
+    ],
+)
+def test_folders_that_agree_or_only_keep_the_pictures_are_not_asked_about(
+    table: str, pictures: str, tmp_path: Path
+) -> None:
+    assert read_dataset(put(tmp_path, {"labels.csv": table}, pictures)).format == "csv"
+
+
+@pytest.mark.parametrize("format", ["coco", "yolo", "voc"])
+def test_boxes_win_over_folder_names(format: str, tmp_path: Path) -> None:
+    files = {
+        "coco": {"all.json": json.dumps(coco_document(images=[{"id": 1, "file_name": "x/a.png"}]))},
+        "yolo": {"x/a.txt": "0 0.5 0.5 0.2 0.2\n", "y/b.txt": "0 0.5 0.5 0.2 0.2\n", "classes.txt": "dog\n"},
+        "voc": {"x/a.xml": voc()},
+    }
+    put(tmp_path, files[format], "x/a.png y/b.png")
+    assert formats(tmp_path) == [format, "folder"]
+    assert read_dataset(tmp_path).class_names == ("dog",)
 
 
 def test_text_beside_pictures_is_no_yolo(tmp_path: Path) -> None:

@@ -24,7 +24,15 @@ from vision_core.data.archive_members import reading
 from vision_core.data.archives import unpack
 from vision_core.data.formats import coco, csv_write, voc, yolo
 from vision_core.data.formats import folder as class_folders
-from vision_core.data.formats.detect import READERS, AmbiguousFormat, Reading, check_format, choose, possible_readings
+from vision_core.data.formats.detect import (
+    READERS,
+    AmbiguousFormat,
+    Reading,
+    check_against_folders,
+    check_format,
+    choose,
+    possible_readings,
+)
 from vision_core.data.formats.fields import set_column, shown
 from vision_core.data.formats.headers import measure
 from vision_core.data.formats.writing import Pictures
@@ -53,7 +61,8 @@ def read_dataset(
         progress: called with what is done and all there is to do, step by step (bytes of an archive, files, pictures).
 
     Raises:
-        AmbiguousFormat: several formats fit equally well, and none was named.
+        AmbiguousFormat: several formats fit equally well, or labels differ from the names of the folders that the
+            pictures lie in, and no format was named.
         DataError: nothing there can be read, or a file is malformed; names the file and the line or field.
     """
     if not os.path.isfile(path):  # unlike Path.is_file, never raises
@@ -75,6 +84,8 @@ def read_dataset(
 def _read(path: Path, format: str | None, progress: Progress | None, from_archive: bool) -> DatasetIndex:
     chosen, listing = choose(path, format, from_archive)
     index = READERS[chosen].read(listing, progress)
+    if format is None:
+        check_against_folders(path, listing, index, from_archive)
     if not len(index):
         raise DataError(f"'{path}' holds no picture that could be read as {chosen}: choose another folder or format.")
     return measure(index, progress)

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import pyarrow as pa
+
 from vision_core.data.formats import coco, csv_table, folder, voc, yolo
 from vision_core.data.formats.listing import Listing, list_files, unwrap
+from vision_core.data.index import DatasetIndex
 from vision_core.errors import DataError, suggest
 
 READERS: dict[str, ModuleType] = {"coco": coco, "yolo": yolo, "voc": voc, "csv": csv_table, "folder": folder}
@@ -71,6 +74,33 @@ def choose(path: Path, format: str | None, from_archive: bool = False) -> tuple[
     if len(likely) > 1:
         raise AmbiguousFormat(path, likely)
     return best.format, listing
+
+
+def check_against_folders(path: Path, listing: Listing, index: DatasetIndex, from_archive: bool = False) -> None:
+    """Asks when annotations give whole pictures other labels than the class folders that these lie in.
+
+    Not where there are boxes: they say more than folders can, which then mostly stand for cameras or days.
+
+    Args:
+        listing: what `index` was read from.
+
+    Raises:
+        AmbiguousFormat: with both readings.
+    """
+    if index.format == "folder" or index.has_boxes or not index.has_labels:
+        return
+    folders = _listing(listing, "folder", from_archive)
+    start = "" if folders.root == listing.root else f"{folders.root.relative_to(listing.root).as_posix()}/"
+    class_of = {start + path: name.casefold() for path, name in folder.class_folders(folders).items()}
+    rows, ids = index.label_pairs()
+    said: dict[str, set[str]] = {}
+    for image, label in zip(index.images["path"].take(pa.array(rows)).to_pylist(), ids.tolist(), strict=True):
+        if image in class_of:
+            said.setdefault(image, set()).add(index.class_names[label].casefold())
+    several = len({class_of[image] for image in said}) > 1
+    if several and any(class_of[image] not in labels for image, labels in said.items()):
+        both = [reading for reading, _ in _readings(path, from_archive) if reading.format in (index.format, "folder")]
+        raise AmbiguousFormat(path, both)
 
 
 def check_format(format: str, known: Mapping[str, ModuleType]) -> None:

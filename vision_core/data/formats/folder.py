@@ -6,6 +6,7 @@ no class folder are unlabelled. Written: `<split>/<class>/a.jpg`, or `<class>/a.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,10 @@ from vision_core.data.threads import Progress
 from vision_core.errors import DataError
 
 _NO_CLASSES = frozenset({"images", "labels", "annotations", "jpegimages", "segmentationclass", "masks"})
+_STORES = _NO_CLASSES | frozenset(
+    {"train", "val", "test", "image", "img", "imgs", "photos", "pictures", "frames", "data", "part", "batch", "fold"}
+)
+"""Words in names of folders that only keep pictures."""
 
 
 def recognise(listing: Listing) -> str | None:
@@ -60,6 +65,18 @@ def _placed(listing: Listing) -> list[tuple[str, str, str]]:
         below = parts[1:] if split_first else parts
         found.append((path, split, tidy_name(below[0]) if below else ""))
     return found
+
+
+def class_folders(listing: Listing) -> dict[str, str]:
+    """Path below the root to class, of the pictures in folders whose names can hardly mean anything but a class.
+
+    Not `train_images` or `HAM10000_images_part_1`, which say where pictures are kept.
+    """
+    return {path: name for path, _, name in _placed(listing) if name and not _STORES.intersection(_words(name))}
+
+
+def _words(name: str) -> list[str]:
+    return [usual_split(word) or word for word in re.split(r"[\W\d_]+", name.lower())]
 
 
 def carried(index: DatasetIndex) -> DatasetIndex:

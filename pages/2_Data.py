@@ -10,7 +10,7 @@ SECTIONS = ("Overview", "Pictures", "Doctor", "Map", "Label", "Use it")
 
 with frame("Data: your own pictures"):
     with st.spinner("Opening the workspace …"):
-        from pages.parts.data import bring, choose, doctor, gallery, overview, shelf, use
+        from pages.parts.data import bring, choose, doctor, gallery, overview, shelf, trash, use
         from pages.parts.data import embedding as embedding_map
 
     overview.painting(shelf.painting())
@@ -43,3 +43,4 @@ with frame("Data: your own pictures"):
             gallery.show_opened(opened)
         for note in opened.index.notes:
             st.caption(f":material/info: {plain(note)}")
+    trash.draw()

@@ -310,6 +310,29 @@ def test_removing_asks_first_and_goes_to_the_trash(page: Callable[..., AppTest],
     assert "no data set yet" in words(seen(app.run()))
 
 
+def test_removing_can_be_taken_back_and_asks_about_one_data_set_only(page: Callable[..., AppTest], messy: Path) -> None:
+    first, second = import_dataset(messy, "first"), import_dataset(messy, "second")
+    app = click(page(data=first.id), "Remove it")
+    assert [dataset.id for dataset in list_datasets()] == [second.id]
+    assert "first** is in the trash" in words(app)
+    assert [button.key for button in app.button if button.label == "Remove it"] == [f"discard_{second.id}"]
+    app = seen(click(app, "Bring back").run())
+    assert select(app, "Data set").value == first.id
+    assert not [button for button in app.button if button.label == "Bring back"]
+    app = seen(click(page(data=second.id), "Remove it").run())
+    app = click(app, "Leave it there")
+    assert "is in the trash" not in words(app)
+    app = seen(click(app, "Bring back").run())  # from the list of all that were removed
+    assert [dataset.name for dataset in list_datasets()] == ["first", "second"]
+
+
+def test_an_address_of_no_data_set_says_so(page: Callable[..., AppTest], shelf: Dataset) -> None:
+    app = page(data="nonsense<b>")
+    assert "There is no data set" in app.warning[0].value
+    assert select(app, "Data set").value == shelf.id
+    assert not seen(app.run()).warning, "said once"
+
+
 def test_hostile_names_stay_text(page: Callable[..., AppTest], tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (32, 32), "red").save(buffer, "PNG")

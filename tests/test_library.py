@@ -20,7 +20,7 @@ from PIL import Image
 
 from vision_core.data import library
 from vision_core.data.doctor import check, fix
-from vision_core.data.formats import AmbiguousFormat
+from vision_core.data.formats import AmbiguousFormat, read_dataset
 from vision_core.data.index import differences
 from vision_core.data.library import (
     add_shelf,
@@ -30,6 +30,8 @@ from vision_core.data.library import (
     get_dataset,
     import_dataset,
     list_datasets,
+    list_discarded,
+    restore_dataset,
 )
 from vision_core.errors import DataError
 
@@ -218,6 +220,36 @@ def test_two_readings_are_asked_about_not_guessed(tmp_path: Path) -> None:
     assert import_dataset(folder, format="csv").index().class_names == ("dog",)
 
 
+_BOX = "<xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax>"
+_EMPTY_ARCHIVES: dict[str, dict[str, str]] = {
+    "neither annotations that are known here nor pictures: choose another file": {"hello.md": "hello"},
+    "": {"labels.csv": "image,label\n"},
+    "labels.csv": {"labels.csv": "image,label\na.png\n"},
+    "says": {
+        "labels.csv": "image,label\na.png,dog\n",
+        "a.xml": f"<annotation><object><name>cat</name><bndbox>{_BOX}</bndbox></object></annotation>",
+    },
+}
+
+
+@pytest.mark.parametrize("says", _EMPTY_ARCHIVES)
+def test_errors_name_the_archive_not_where_it_was_unpacked(says: str, tmp_path: Path, workspace: Path) -> None:
+    archive = tmp_path / "my photos.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, content in _EMPTY_ARCHIVES[says].items():
+            file.writestr(name, content)
+    for read in (import_dataset, read_dataset):
+        for format in (None, "coco", "voc", "csv", "yolo"):
+            try:
+                read(archive, format=format)
+            except DataError as error:
+                told = str(error)
+                assert not {".vm", "versions", "unpacked", str(workspace)} & {*told.split("/"), told}, told
+                assert str(workspace) not in told
+                assert format or says in told
+                assert "another folder" not in told, told
+
+
 def test_the_shelf_is_painted_once(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHATWHERE_SHELF_SCENES", "12")
     first = add_shelf(12)
@@ -237,6 +269,35 @@ def test_the_trash_keeps_what_was_removed(pets: Path, workspace: Path) -> None:
     assert (place / "versions/0001/files/cat/c1.png").is_file()
     with pytest.raises(DataError, match="no data set 'pets'"):
         get_dataset("pets")
+
+
+def test_what_was_removed_can_be_brought_back(pets: Path, workspace: Path) -> None:
+    dataset = import_dataset(zipped(pets))
+    before = dataset.index()
+    place = discard_dataset(dataset)
+    (workspace / "trash" / "runs" / "no data set").mkdir(parents=True)
+    assert [(path, found.name) for path, found in list_discarded()] == [(place, "pets")]
+    assert restore_dataset(place) == dataset
+    assert list_discarded() == []
+    assert differences(get_dataset("pets").index(), before) == []
+    assert all(record.path.is_file() for record in dataset.index())
+    with pytest.raises(DataError, match="not in the trash any more"):
+        restore_dataset(place)
+
+
+def test_a_name_that_was_given_again_is_not_taken_back(pets: Path) -> None:
+    place = discard_dataset(import_dataset(pets))
+    import_dataset(pets)
+    with pytest.raises(DataError, match="There is a data set 'pets' already"):
+        restore_dataset(place)
+    assert len(list_discarded()) == 1
+
+
+def test_only_data_sets_of_the_trash_are_brought_back(pets: Path, tmp_path: Path) -> None:
+    dataset = import_dataset(pets)
+    with pytest.raises(DataError, match="not in the trash"):
+        restore_dataset(dataset.folder)
+    assert list_datasets() == [dataset]
 
 
 def test_pictures_that_another_data_set_uses_are_not_removed(pets: Path) -> None:

@@ -3,6 +3,7 @@
     photos = import_dataset(Path("photos.zip"), "photos")
     index = photos.index()                                  # of the newest version
     add_version(photos, "mended", lambda folder: fix(index, diagnosis, codes, folder))
+    restore_dataset(discard_dataset(photos))                # to the trash and back
 
 A data set is a folder below `WHATWHERE_HOME/datasets`; each version is a folder in it that appears whole or not at all
 and never changes again:
@@ -31,7 +32,7 @@ from filelock import FileLock, Timeout
 
 from vision_core.data.archives import unpack
 from vision_core.data.duplicates import groups
-from vision_core.data.formats import read_dataset
+from vision_core.data.formats import read_dataset, told_as
 from vision_core.data.index import DatasetIndex
 from vision_core.data.splits import assign_splits
 from vision_core.data.staging import staged
@@ -199,10 +200,12 @@ def import_dataset(
 
     def read(files: Path) -> DatasetIndex:
         if os.path.isdir(source):  # unlike Path.is_dir, never raises: a name can be too long to look up
-            index = read_dataset(source.resolve(), format, of("Reading annotations"))
-        else:
-            unpack(source, files, progress=of("Unpacking"))
-            index = read_dataset(files, format, of("Reading annotations"), from_archive=True)
+            return split(read_dataset(source.resolve(), format, of("Reading annotations")))
+        unpack(source, files, progress=of("Unpacking"))
+        with told_as(files, source.name):
+            return split(read_dataset(files, format, of("Reading annotations"), from_archive=True))
+
+    def split(index: DatasetIndex) -> DatasetIndex:
         if "" not in index.splits:
             return index
         return assign_splits(index, seed=seed, groups=groups(index, of("Looking for copies, to keep together")))
@@ -274,6 +277,33 @@ def discard_dataset(dataset: Dataset) -> Path:
     with _locked(dataset), _writing(trash):
         os.replace(dataset.folder, place)
     return place
+
+
+def list_discarded() -> list[tuple[Path, Dataset]]:
+    """The data sets in the trash and where they lie there, the one removed last first."""
+    found = []
+    for file in (settings().home / "trash").glob("*/dataset.json"):
+        with suppress(DataError):
+            found.append((file.parent, _opened(file.parent)))
+    return sorted(found, key=lambda item: item[0].name.rpartition("-")[2], reverse=True)
+
+
+def restore_dataset(place: Path) -> Dataset:
+    """Moves a data set out of the trash, back to where it was; `place` as `discard_dataset` returned it.
+
+    Raises:
+        DataError: it is not in the trash any more, or its name has been given to another data set.
+    """
+    trash, datasets = settings().home / "trash", ensure_folder(settings().datasets_dir)
+    if place.parent != trash or not (place / "dataset.json").is_file():
+        raise DataError(f"'{place.name}' is not in the trash any more; it may have been brought back already.")
+    _check_name(_opened(place).name)
+    target = datasets / place.name.rpartition("-")[0]
+    with _writing(datasets):
+        if target.exists():
+            raise DataError(f"'{target}' is in the way: move that folder out of the workspace first.")
+        os.replace(place, target)
+    return _opened(target)
 
 
 def _write_version(folder: Path, index: DatasetIndex, note: str, final: Path) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages import plain, told
+from pages import plain
+from pages.parts.data import trash
 from vision_core.data.doctor.case import plural
 from vision_core.data.index import DatasetIndex
 from vision_core.data.journal import count_changes
-from vision_core.data.library import Dataset, Version, discard_dataset, list_datasets
+from vision_core.data.library import Dataset, Version, list_datasets
 from vision_core.errors import DataError
 
 
@@ -38,10 +39,16 @@ def choose() -> Opened | None:
     """Draws the choice, None when the workspace holds no data set; first of all says what was done a moment ago."""
     if done := st.session_state.pop("data_done", None):
         st.toast(done, icon=":material/check:", duration="long")
+    trash.offer()
     datasets = {dataset.id: dataset for dataset in list_datasets()}
     if not datasets:
         return None
     wanted = st.session_state.pop("data_new", None) or st.query_params.get("data", "")
+    if wanted and wanted not in datasets:
+        st.warning(
+            f"There is no data set {plain(wanted[:80])} here; it may have been removed. Another one is shown.",
+            icon=":material/link_off:",
+        )
     left, right = st.columns([2, 1])
     ids = list(datasets)
     id = left.selectbox(
@@ -60,7 +67,7 @@ def choose() -> Opened | None:
     try:
         return Opened(dataset, versions[number], _index(versions[number].uid, dataset, number))
     except DataError:
-        discard(dataset)  # the only way on
+        trash.discard(dataset)  # the only way on
         raise
 
 
@@ -109,15 +116,3 @@ def show_newest(dataset: Dataset) -> None:
     st.session_state["brought"] = st.session_state.get("brought", 0) + 1
     st.query_params.pop("version", None)
     st.rerun()
-
-
-def discard(dataset: Dataset) -> None:
-    """A button that moves the data set to the trash, after a question."""
-    with st.popover("Remove", icon=":material/delete:", type="tertiary"):
-        st.markdown(f"**{plain(dataset.name)}** goes to the workspace's trash, with all its versions.")
-        if st.button("Remove it", key=f"discard_{dataset.id}"):
-            with told():
-                place = discard_dataset(dataset)
-                st.session_state["data_done"] = f"Moved to {plain(str(place))}"
-                st.query_params.pop("data", None)
-                st.rerun()

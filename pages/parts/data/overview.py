@@ -8,8 +8,9 @@ import streamlit as st
 
 from pages import plain
 from pages.parts.data.bring import FORMAT_TITLES
-from pages.parts.data.choose import Opened, discard
+from pages.parts.data.choose import Opened
 from pages.parts.data.shelf import Painting
+from pages.parts.data.trash import discard
 from vision_core.data import box_charts, charts
 from vision_core.data.index import DatasetIndex
 

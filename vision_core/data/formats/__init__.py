@@ -13,6 +13,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -42,7 +44,7 @@ from vision_core.data.threads import Progress
 from vision_core.errors import DataError
 from vision_core.settings import settings
 
-__all__ = ["AmbiguousFormat", "Reading", "measure", "possible_readings", "read_dataset", "write_dataset"]
+__all__ = ["AmbiguousFormat", "Reading", "measure", "possible_readings", "read_dataset", "told_as", "write_dataset"]
 
 WRITERS: dict[str, ModuleType] = {"coco": coco, "yolo": yolo, "voc": voc, "csv": csv_write, "folder": class_folders}
 
@@ -72,7 +74,8 @@ def read_dataset(
     if fresh:
         unpack(path, target, progress=progress)
     try:
-        return _read(target, format, progress, from_archive=True)
+        with told_as(target, path.name):
+            return _read(target, format, progress, from_archive=True)
     except AmbiguousFormat:
         raise  # the user will name a format: keep what was unpacked
     except BaseException:
@@ -87,8 +90,22 @@ def _read(path: Path, format: str | None, progress: Progress | None, from_archiv
     if format is None:
         check_against_folders(path, listing, index, from_archive)
     if not len(index):
-        raise DataError(f"'{path}' holds no picture that could be read as {chosen}: choose another folder or format.")
+        other = "file" if from_archive else "folder"
+        raise DataError(f"'{path}' holds no picture that could be read as {chosen}: choose another {other} or format.")
     return measure(index, progress)
+
+
+@contextmanager
+def told_as(folder: Path, name: str) -> Iterator[None]:
+    """Has every `DataError` speak of the archive `name` where it speaks of the folder that was unpacked from it."""
+    try:
+        yield
+    except DataError as error:
+        sentence = str(error)
+        for place in (str(folder), os.path.realpath(folder)):
+            sentence = sentence.replace(place, name)
+        error.args = (sentence,)
+        raise
 
 
 def _digest(file: Path) -> str:

@@ -68,7 +68,8 @@ def choose(path: Path, format: str | None, from_archive: bool = False) -> tuple[
         return format, _listing(list_files(path), format, from_archive)
     readings = _readings(path, from_archive)
     if not readings:
-        raise DataError(f"'{path}' holds neither annotations that are known here nor pictures: choose another folder.")
+        other = "file" if from_archive else "folder"
+        raise DataError(f"'{path}' holds neither annotations that are known here nor pictures: choose another {other}.")
     best, listing = readings[0]
     likely = [reading for reading, _ in readings if reading.confidence == best.confidence]
     if len(likely) > 1:

@@ -247,7 +247,7 @@ def test_labels_that_are_not_in_the_version_yet_are_not_lost_by_going_on(
     folder, index = dataset.version_folder(1), dataset.index()
     path = index.images["path"][0].as_py()
     with Journal(folder, index) as journal:
-        operation = Operation(id="a:1", kind="labels", image=path, labels=("dog",))
+        operation = Operation(id="a:1", kind="labels", image=path, labels=("dog",), seconds=2.0)
         went_on = Operation(id="a:2", kind="left", image=path, seconds=1.0)
         assert journal.record([operation, went_on]) == ["", ""]
     app = click(page(section="Doctor"), "Check this data set")
@@ -255,6 +255,8 @@ def test_labels_that_are_not_in_the_version_yet_are_not_lost_by_going_on(
     assert not [button for button in app.button if button.label.startswith("Make version")]
     app = seen(click(page(section="Label"), "Make a version with these labels").run())
     assert dataset.index(2).record(0).labels == ("dog",)
+    assert [item.value for item in app.success] == ["Version 2 was made with these labels."]
+    assert "**You** (1 measured)" in words(app), "the pace goes along"
     assert [
         button for button in click(page(section="Doctor"), "Check").button if button.label.startswith("Make version")
     ]

@@ -106,7 +106,9 @@ def label(opened: Opened) -> None:
         )
         return
     folder = opened.dataset.version_folder(opened.version.number)
-    labelling.draw(opened.index, folder, _propose, key=f"labelling_{opened.key}")
+    dataset, number = opened.dataset, opened.version.number
+    earlier = [dataset.version_folder(version.number) for version in dataset.versions if version.number < number]
+    labelling.draw(opened.index, folder, _propose, key=f"labelling_{opened.key}", earlier=earlier)
     _labels_as_version(opened, folder)
 
 
@@ -119,6 +121,8 @@ def _unknown_classes(opened: Opened) -> bool:
 @st.fragment
 def _labels_as_version(opened: Opened, folder: Path) -> None:
     st.caption("Changes are kept beside this version as you make them; training and charts use versions.")
+    if st.session_state.get("labels_made") == opened.key:
+        st.success(f"Version {opened.version.number} was made with these labels.", icon=":material/check:")
     if not st.button("Make a version with these labels", icon=":material/new_label:", key=f"relabel_{opened.key}"):
         return
     with told():
@@ -131,6 +135,7 @@ def _labels_as_version(opened: Opened, folder: Path) -> None:
                 f"labelled, {plural(changes, 'change')}",
                 lambda _: replay(folder, opened.index),
             )
+            st.session_state["labels_made"] = opened.dataset.versions[-1].uid
             show_newest(opened.dataset)
 
 

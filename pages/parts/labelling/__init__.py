@@ -8,6 +8,7 @@ the new index of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -21,7 +22,13 @@ from vision_core.data.index import DatasetIndex
 __all__ = ["Proposer", "draw"]
 
 
-def draw(index: DatasetIndex, folder: Path, proposals: Proposer | None = None, key: str = "labelling") -> None:
+def draw(
+    index: DatasetIndex,
+    folder: Path,
+    proposals: Proposer | None = None,
+    key: str = "labelling",
+    earlier: Sequence[Path] = (),
+) -> None:
     """Draws the labelling section; it runs by itself, without the rest of the page.
 
     Args:
@@ -29,14 +36,15 @@ def draw(index: DatasetIndex, folder: Path, proposals: Proposer | None = None, k
         folder: of this version of the data set; the journal lives there.
         proposals: given a picture's path, the boxes a detector sees in it; without it nothing is proposed.
         key: tells several such sections apart.
+        earlier: folders of the versions before, whose labelling counts for the pace too.
     """
-    _draw(index, folder, proposals, key)
+    _draw(index, folder, proposals, key, earlier)
 
 
 @st.fragment
-def _draw(index: DatasetIndex, folder: Path, proposals: Proposer | None, key: str) -> None:
+def _draw(index: DatasetIndex, folder: Path, proposals: Proposer | None, key: str, earlier: Sequence[Path]) -> None:
     with told():
-        desk = _desk(index, folder, key)
+        desk = _desk(index, folder, key, earlier)
         name = f"{key}_component"
         before = _outbox(st.session_state.get(name))
         desk.answer(before, proposals)
@@ -45,14 +53,14 @@ def _draw(index: DatasetIndex, folder: Path, proposals: Proposer | None, key: st
         if after is not None and after != before:  # a browser that outlived the server's former process
             desk.answer(after, proposals)
             st.rerun()
-        pace.draw(desk.labelling, key)
+        pace.draw(desk.labelling, key, desk.earlier)
 
 
-def _desk(index: DatasetIndex, folder: Path, key: str) -> Desk:
+def _desk(index: DatasetIndex, folder: Path, key: str, earlier: Sequence[Path]) -> Desk:
     """This visitor's desk; a new one for another data set."""
     kept = st.session_state.get(f"{key}_desk")
     if not isinstance(kept, Desk) or kept.folder != folder:
-        kept = st.session_state[f"{key}_desk"] = Desk.open(index, folder)
+        kept = st.session_state[f"{key}_desk"] = Desk.open(index, folder, earlier)
     return kept
 
 

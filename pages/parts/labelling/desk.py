@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from pages.parts.labelling.component import (
 from vision_core.boxes import as_boxes, box_iou
 from vision_core.data.effort import count_work
 from vision_core.data.index import DatasetIndex
-from vision_core.data.journal import Journal
+from vision_core.data.journal import Journal, read_operations
+from vision_core.data.label_operations import Operation
 from vision_core.data.labelling import ImageLabels, Labelling
 from vision_core.errors import DataError, VisionError
 from vision_core.types import Detections, Task
@@ -63,6 +65,7 @@ class Desk:
     Attributes:
         queues: rows in the order they are shown, one order a task, fixed when it was first needed: a picture must not
             jump away because it was just labelled.
+        earlier: what was done on the versions before this one.
         nonce: changes whenever the server decides where in which queue the browser is.
     """
 
@@ -79,10 +82,11 @@ class Desk:
     jumps: int = 0
     has: frozenset[str] = frozenset()
     proposed: dict[str, list[dict[str, Any]] | str] = field(default_factory=dict)
+    earlier: tuple[Operation, ...] = ()
 
     @classmethod
-    def open(cls, index: DatasetIndex, folder: Path) -> Desk:
-        """A desk at the first picture that nobody has done.
+    def open(cls, index: DatasetIndex, folder: Path, earlier: Sequence[Path] = ()) -> Desk:
+        """A desk at the first picture that nobody has done; `earlier`: the folders of the versions before.
 
         Raises:
             DataError: as `journal_of`.
@@ -90,6 +94,9 @@ class Desk:
         mode: Task = "detection" if index.has_boxes or not index.has_labels else "classification"
         several = index.has_labels and bool(np.any(np.diff(_label_ends(index)) > 1))
         desk = cls(folder, journal_of(folder, index), mode, single=not several)
+        for before in earlier:
+            with suppress(DataError):  # it only counts for the pace
+                desk.earlier += tuple(read_operations(before))
         desk.turn(mode, None)
         return desk
 

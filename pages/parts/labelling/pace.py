@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages import plain
 from vision_core.data.effort import Bill, Measured, Pace, Published, Rate, Work, bill, count_work, measure, published
+from vision_core.data.label_operations import Operation
 from vision_core.data.labelling import Labelling
 from vision_core.types import Task
 
@@ -15,9 +18,9 @@ _WAGE_USD = 20.0
 _BOXES = 3.0
 
 
-def draw(labelling: Labelling, key: str) -> None:
-    """Draws the section below the labelling component."""
-    work, pace = count_work(labelling), measure(labelling.operations)
+def draw(labelling: Labelling, key: str, earlier: Sequence[Operation] = ()) -> None:
+    """Draws the section below the labelling component; `earlier`: what was done on the versions before."""
+    work, pace = count_work(labelling), measure([*earlier, *labelling.operations])
     st.subheader("What labelling all of it takes", anchor=False)
     with st.container(horizontal=True, key=f"{key}_pace"):
         _metric("Your seconds a picture label", pace.label)

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from pycocotools.coco import COCO
+
+from tests.data_files import put, tree
 
 ROOT = Path(__file__).parent.parent
 
@@ -75,6 +78,48 @@ def test_convert_writes_what_reads_back_the_same(shelf: Path, tmp_path: Path, fo
     assert after["format"] == format
     for name in ("images", "boxes"):
         assert after[name] == before[name]
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Path:
+    """YOLO with a box of a class that does not exist, one beyond the border, and a picture nobody has labelled."""
+    files: dict[str, bytes | str] = {
+        "data.yaml": "train: images\nnames: [cat, dog]",
+        "labels/a.txt": "0 0.3 0.4 0.2 0.2\n7 0.5 0.5 0.2 0.2\n",
+        "labels/b.txt": "1 0.9 0.5 0.4 0.2\n",
+    }
+    folder = put(tmp_path / "faulty", files, "images/a.png images/b.png")
+    for seed, path in enumerate(sorted(folder.rglob("*.png"))):
+        Image.fromarray(np.random.default_rng(seed).integers(0, 255, (48, 64, 3), np.uint8)).save(path)
+    return folder
+
+
+def test_fix_mends_what_convert_refuses(faulty: Path, tmp_path: Path) -> None:
+    before = tree(faulty)
+    refused = run("convert", faulty, tmp_path / "out", "--to", "voc", status=2)
+    assert "`data fix`" in refused.stderr
+    done = run("fix", faulty, tmp_path / "out", "--to", "voc", "--json")
+    assert done.stdout.count("\n") == 1
+    answer = json.loads(done.stdout)
+    assert answer.keys() == {"out", "format", "images", "boxes", "mended"}
+    assert (answer["out"], answer["format"]) == (str(tmp_path / "out"), "voc")
+    assert answer["mended"]["unknown_class"] == answer["mended"]["box_beyond_border"] == 1
+    found = {p["code"]: p for p in json.loads(run("check", tmp_path / "out", "--json").stdout)["problems"]}
+    assert not {"unknown_class", "box_beyond_border"} & found.keys()
+    assert tree(faulty) == before
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] == ".") == []
+
+
+def test_fix_mends_only_what_it_is_told_and_keeps_the_format(faulty: Path, tmp_path: Path) -> None:
+    done = run("fix", faulty, tmp_path / "out", "--code", "unknown_class")
+    assert "as yolo" in done.stdout
+    assert "mended unknown_class: " in done.stdout
+    codes = [problem["code"] for problem in json.loads(run("check", tmp_path / "out", "--json").stdout)["problems"]]
+    assert "box_beyond_border" in codes
+    assert "unknown_class" not in codes
+    refused = run("fix", faulty, tmp_path / "other", "--code", "tiny_class", status=2)
+    assert "'tiny_class' cannot be mended here" in refused.stderr
+    assert not (tmp_path / "other").exists()
 
 
 def test_import_and_list(shelf: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command line's `data` group: shelf, check, convert, import and list; thin, and part of the contract.
+"""The command line's `data` group: shelf, check, fix, convert, import and list; thin, and part of the contract.
 
 As in `__main__`: JSON on standard output with `--json`, progress on standard error, heavy imports inside the commands.
 """
@@ -80,6 +80,42 @@ def _print_diagnosis(diagnosis: Diagnosis) -> None:
             print(f"           {example}")
     if not diagnosis.findings:
         print("Nothing found.")
+
+
+@app.command()
+def fix(
+    source: Folder,
+    folder: Annotated[Path, typer.Argument(metavar="DST", help="New or empty folder.")],
+    to: Annotated[str | None, typer.Option(help="coco, yolo, voc, csv or folder; by default as it is.")] = None,
+    chosen: Annotated[list[str] | None, typer.Option("--code", help="Mend this alone; may be repeated.")] = None,
+    format: Format = None,
+    as_json: Json = False,
+) -> None:
+    """Write a mended copy: by default all mendable errors and warnings, no notes; SRC is never touched."""
+    from vision_core.data.doctor import check, fix
+    from vision_core.data.formats import read_dataset, write_dataset
+    from vision_core.data.staging import scratch
+
+    index = read_dataset(source, format, Progress("reading"))
+    to = to or index.format
+    diagnosis = check(index, progress=Progress("checking"))
+    usual = [code for code in diagnosis.fixable if diagnosis[code].severity != "note"]
+    codes = list(dict.fromkeys(chosen or usual))
+    with scratch(folder.absolute().parent, folder.name) as space:
+        mended = fix(index, diagnosis, codes, space / "mended", Progress("mending"))
+        written = write_dataset(mended, folder, to, Progress("writing"))
+    counts = {code: diagnosis[code].count for code in codes}
+    about = {"out": str(folder), "format": to, "images": len(written), "boxes": written.boxes.num_rows}
+    if as_json:
+        _print_json(about | {"mended": counts})
+        return
+    print(f"{about['images']} pictures with {about['boxes']} boxes in {folder}, as {to}")
+    for code in codes:
+        print(f"  mended {code}: {diagnosis[code].sentence} {diagnosis[code].fix}")
+    if not codes:
+        print("  nothing to mend")
+    for note in written.notes:
+        print(f"  note: {note}")
 
 
 @app.command()

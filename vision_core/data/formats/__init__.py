@@ -160,5 +160,5 @@ def _check_class_ids(index: DatasetIndex) -> None:
         path = index.images["path"][int(index.box_column("image")[box])].as_py()
         raise DataError(
             f"{len(strange)} boxes are of classes that do not exist, in {shown(path)} of class {class_ids[box]} where "
-            f"there are {count}: mend the data set first."
+            f"there are {count}: mend the data set first (in the doctor on the page, or with `data fix`)."
         )

@@ -60,7 +60,7 @@ def test_a_label_is_as_high_on_screen_whatever_the_picture_s_own_size(shown_px: 
 
 
 @pytest.mark.parametrize(
-    "ground", [(0, 0, 0), (255, 255, 255), *[tuple(bytes.fromhex(c[1:])) for c in drawing.PALETTE]]
+    "ground", [(0, 0, 0), (255, 255, 255), *[tuple(bytes.fromhex(c[1:])) for c in drawing.CLASS_COLOURS]]
 )
 def test_outline_has_strong_contrast_on_any_ground(ground: tuple[int, int, int]) -> None:
     image = Image.new("RGB", (400, 300), ground)
@@ -72,7 +72,7 @@ def test_outline_has_strong_contrast_on_any_ground(ground: tuple[int, int, int])
 
 
 def test_text_is_readable_on_every_class_colour() -> None:
-    for colour in drawing.PALETTE:
+    for colour in drawing.CLASS_COLOURS:
         pair = sorted([drawing.luminance(colour), drawing.luminance(drawing.text_colour_on(colour))])
         assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, colour
 
@@ -84,6 +84,21 @@ def test_colour_belongs_to_the_name_not_to_the_model_or_place() -> None:
     assert one.tobytes() == other.tobytes()
     assert drawing.colour_of("person") == "#0072B2", "fixed for ever: screenshots of two days must agree"
     assert len({drawing.colour_of(f"class {i}") for i in range(100)}) == len(drawing.PALETTE)
+
+
+def test_a_data_set_s_classes_differ_and_keep_their_colours_on_every_picture() -> None:
+    names = tuple(f"class {i}" for i in range(12))
+    colours = drawing.class_colours(names)
+    assert len(set(colours.values())) == 12
+    image = Image.new("RGB", (400, 300), (90, 90, 90))
+    for name, boxes in (("class 3", [50, 50, 200, 200]), ("class 9", [50, 50, 200, 200])):
+        options = DrawOptions(labels=False, classes=names)
+        pixels = np.asarray(drawing.draw_detections(image, detections(boxes, (name,)), options)).reshape(-1, 3)
+        assert (pixels == list(bytes.fromhex(colours[name][1:]))).all(axis=1).any(), name
+    assert drawing.class_colours((*names, "added"))["class 3"] == colours["class 3"], "also once one is added"
+    unknown = drawing.draw_detections(image, detections([50, 50, 200, 200], ("dog",)), DrawOptions(labels=False))
+    options = DrawOptions(labels=False, classes=names)
+    assert drawing.draw_detections(image, detections([50, 50, 200, 200], ("dog",)), options) == unknown
 
 
 def plates(monkeypatch: pytest.MonkeyPatch, image: Image.Image, found: Detections) -> list[tuple[int, ...]]:

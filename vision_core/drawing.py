@@ -1,7 +1,8 @@
 """Boxes, heat maps and thumbnails drawn on pictures with Pillow, readable at any picture size.
 
-A class has one colour wherever it appears (`colour_of`), from the Okabe-Ito palette that colour-blind readers can
-tell apart. Nothing here changes the picture that it is given.
+A class has one colour wherever it appears, from palettes that colour-blind readers can tell apart: by its place in the
+list where the classes are known (`class_colours`), so that neighbours differ; by its name alone where models that know
+different classes stand side by side (`colour_of`). Nothing here changes the picture that it is given.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -25,6 +26,8 @@ Rectangle = tuple[int, int, int, int]  # x_min, y_min, x_max, y_max in pixels, t
 
 # Okabe and Ito, "Color Universal Design" (2008), without black.
 PALETTE = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
+CLASS_COLOURS = (*PALETTE, "#0D0DF2", "#59260D", "#D9F2BF", "#0D4040", "#59F2F2", "#26F273")
+"""PALETTE, and what is furthest from it and from each other in CIELAB, also as seen without red or green cones."""
 _DARK, _LIGHT = "#000000", "#FFFFFF"
 _TEXT_SHARE = 0.03  # text height by the picture's edge: about 11 px when the picture is shown 380 px wide
 _LINE_SHARE = 0.003
@@ -50,6 +53,8 @@ class DrawOptions:
         scores: add the score in percent to the class name.
         captions: one text a box, in the order of the boxes, instead of class name and score; the colour stays the
             class's own.
+        classes: the classes of the data set, which take their colours by their place here; without it, and for a name
+            that is not among them, by the name alone.
         shown_width_px: how wide the picture will stand on the screen; text is then as high there as the page's own.
             None: a share of the picture, whatever its size.
     """
@@ -57,6 +62,7 @@ class DrawOptions:
     labels: bool = True
     scores: bool = True
     captions: tuple[str, ...] | None = None
+    classes: tuple[str, ...] = ()
     shown_width_px: int | None = None
 
 
@@ -64,8 +70,13 @@ _PLAIN = DrawOptions()
 
 
 def colour_of(name: str) -> str:
-    """The colour of a class as `#RRGGBB`: the same in every column, page and process."""
+    """The colour of a class as `#RRGGBB`, by its name alone: the same in every column, page and process."""
     return PALETTE[crc32(name.encode("utf-8", "replace")) % len(PALETTE)]
+
+
+def class_colours(names: Sequence[str]) -> dict[str, str]:
+    """The colour of each class of a data set as `#RRGGBB`; no two of the first 13 are the same."""
+    return {name: CLASS_COLOURS[place % len(CLASS_COLOURS)] for place, name in enumerate(names)}
 
 
 def draw_detections(image: Image.Image, detections: Detections, options: DrawOptions = _PLAIN) -> Image.Image:
@@ -80,7 +91,8 @@ def draw_detections(image: Image.Image, detections: Detections, options: DrawOpt
     texts = _texts(detections, options)
     canvas = image.convert("RGB") if image.mode != "RGB" else image.copy()
     boxes = _pixel_boxes(detections, canvas.size)
-    colours = [colour_of(name) for name in detections.names]
+    known = class_colours(options.classes)
+    colours = [known.get(name) or colour_of(name) for name in detections.names]
     draw = ImageDraw.Draw(canvas)
     line_px = _wanted_px(canvas.size, options.shown_width_px, _LINE_SHARE, _SCREEN_LINE_PX)
     for index, box in reversed(boxes):

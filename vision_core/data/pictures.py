@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image
 
@@ -49,7 +51,7 @@ def drawn(index: DatasetIndex, row: int, max_edge_px: int, options: DrawOptions 
         return small
     if 0 in found.image_size_px:
         found = Detections(found.boxes_xyxy, found.scores, found.class_ids, found.class_names, picture.size_px)
-    return draw_detections(small, found, options)
+    return draw_detections(small, found, replace(options, classes=index.class_names))
 
 
 def drawn_jpeg(index: DatasetIndex, row: int, max_edge_px: int, options: DrawOptions = PLAIN_BOXES) -> bytes:

@@ -6,7 +6,7 @@ for shown in pictures(run, epoch=3):
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -106,13 +106,11 @@ def _detected(
     )
     truth = as_detections(record, index.class_names)
     small = _small(str(record.path), _changed_ns(index, row))
-    width_px = _WIDTH_ON_SCREEN_PX
+    options = DrawOptions(labels=named, classes=index.class_names, shown_width_px=_WIDTH_ON_SCREEN_PX)
     return Preview(
         name=record.path.name,
-        truth=encode_jpeg(
-            draw_detections(small, truth, DrawOptions(labels=named, scores=False, shown_width_px=width_px))
-        ),
-        said=encode_jpeg(draw_detections(small, found, DrawOptions(labels=named, shown_width_px=width_px))),
+        truth=encode_jpeg(draw_detections(small, truth, replace(options, scores=False))),
+        said=encode_jpeg(draw_detections(small, found, options)),
         truth_text=listed(truth.counts()) or "no objects",
         said_text=listed(found.counts()) or "no objects",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from pages.parts.data.choose import Opened
@@ -29,10 +31,14 @@ def draw(opened: Opened, record: ImageRecord) -> None:
     versions = preview(sample, AUGMENTATIONS[strength or "light"], get_spec(model).preprocessing, COUNT)
     with st.container(horizontal=True):
         for number, seen in enumerate(versions):
-            st.image(_drawn(seen, found.class_names), width=SHOWN_PX, alt=f"Version {number + 1} of {record.path.name}")
+            st.image(
+                _drawn(seen, found.class_names, opened.index.class_names),
+                width=SHOWN_PX,
+                alt=f"Version {number + 1} of {record.path.name}",
+            )
 
 
-def _drawn(seen: Sample, class_names: tuple[str, ...]) -> bytes:
+def _drawn(seen: Sample, class_names: tuple[str, ...], classes: tuple[str, ...]) -> bytes:
     boxes = Detections(
         boxes_xyxy=seen.boxes_xyxy,
         scores=[1.0] * len(seen.boxes_xyxy),  # type: ignore[arg-type]
@@ -40,4 +46,4 @@ def _drawn(seen: Sample, class_names: tuple[str, ...]) -> bytes:
         class_names=class_names,
         image_size_px=seen.image.size,
     )
-    return encode_jpeg(draw_detections(seen.image, boxes, PLAIN_BOXES))
+    return encode_jpeg(draw_detections(seen.image, boxes, replace(PLAIN_BOXES, classes=classes)))

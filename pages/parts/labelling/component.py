@@ -16,7 +16,7 @@ from streamlit.components.v2 import component
 
 from vision_core.data.label_operations import Operation
 from vision_core.data.labelling import ImageLabels
-from vision_core.drawing import colour_of, encode_jpeg, text_colour_on
+from vision_core.drawing import class_colours, encode_jpeg, text_colour_on
 from vision_core.errors import DataError, VisionError
 from vision_core.images import open_image
 from vision_core.types import Detections
@@ -127,10 +127,8 @@ def _show(path: str, changed_ns: int) -> Shown:
 
 def class_values(names: tuple[str, ...]) -> list[dict[str, str]]:
     """The classes with their colours, and the ink that can be read on those."""
-    colours = [colour_of(name) for name in names]
     return [
-        {"name": name, "colour": colour, "ink": text_colour_on(colour)}
-        for name, colour in zip(names, colours, strict=True)
+        {"name": name, "colour": colour, "ink": text_colour_on(colour)} for name, colour in class_colours(names).items()
     ]
 
 

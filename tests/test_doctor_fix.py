@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,12 @@ def test_upright_copies_look_as_the_original_did(kind: str, name: str, tmp_path:
     difference = np.abs(np.asarray(before.pixels, np.int16) - np.asarray(after.pixels))
     assert difference.mean() < 1.5
     assert by_name(index)[new].boxes_xyxy is not None
+
+
+def test_what_was_said_of_the_original_is_not_said_of_the_mended_one(tmp_path: Path) -> None:
+    index = few().write(tmp_path / "original")
+    told = replace(index, notes=("The boxes of 1 picture were left out.",))
+    assert fix(told, check(told), [], tmp_path / "new").notes == ()
 
 
 def test_boxes_drawn_at_another_size_are_scaled(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -255,7 +256,8 @@ def test_different_kinds_become_different_groups(pictures: DatasetIndex, classif
 def test_naming_groups_labels_the_rest_and_nothing_else(pictures: DatasetIndex) -> None:
     before = [record.labels for record in pictures]
     ids = np.arange(42) % 3
-    named = name_clusters(pictures, np.arange(42), ids, {0: " white\n noise ", 1: "stripes", 2: "  "})
+    told = replace(pictures, notes=("24 pictures are unlabelled.",))
+    named = name_clusters(told, np.arange(42), ids, {0: " white\n noise ", 1: "stripes", 2: "  "})
     assert named.class_names == (*KINDS, "white noise")
     after = [record.labels for record in named]
     assert after[:12] == before[:12], "labels that were there stay"
@@ -264,7 +266,8 @@ def test_naming_groups_labels_the_rest_and_nothing_else(pictures: DatasetIndex) 
     assert set(after[14::3]) == {None}, "a group without a name stays without a label"
     assert [record.labels for record in pictures] == before, "the original is as it was"
     assert named.images.schema == IMAGES
-    assert "20 pictures" in named.notes[-1]
+    (note,) = named.notes
+    assert "20 pictures" in note
 
 
 def test_named_groups_survive_saving(pictures: DatasetIndex, tmp_path: Path) -> None:

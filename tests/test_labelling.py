@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,11 +166,12 @@ def test_any_sequence_replays_to_what_a_plain_model_says(
 
 
 def test_the_index_keeps_splits_crowds_and_pictures_nobody_touched() -> None:
-    index = small_index()
+    index = replace(small_index(), notes=("2 pictures are unlabelled.",))
     labelling = Labelling(index, [add(1), add(2, PATHS[2]), Operation(id="x", kind="delete", image=PATHS[2], box="o0")])
     labelled = labelling.to_index()
     assert [record.split for record in labelled] == ["", "train", "val", ""]
     assert labelled.record(2).crowd.tolist() == [True, False]
+    assert labelled.notes == (), "what was true when it was read may be so no more"
     untouched = labelled.take([1, 3])
     assert differences(untouched, index.take([1, 3])) == []
 

@@ -61,7 +61,9 @@ def test_majority_is_the_commonest_class_then_the_largest(scenes: DatasetIndex) 
     found = as_classification(scenes, "majority")
     assert labels(found) == {"1.png": ("dog",), "2.png": ("dog",), "5.png": None}
     assert found.notes[-1] == "2 pictures without an object were left out, as they have no majority."
-    assert as_classification(scenes.take([0, 1]), "majority").notes == scenes.notes
+    told = replace(scenes, notes=("Something about the boxes.",))
+    assert as_classification(told.take([0, 1]), "majority").notes == ()
+    assert as_classification(told, "presence").notes == ()
 
 
 def test_labels_of_pictures_without_boxes_are_kept(tmp_path: Path) -> None:

@@ -222,7 +222,7 @@ def name_clusters(index: DatasetIndex, rows: np.ndarray, ids: np.ndarray, names:
     place = IMAGES.get_field_index("labels")
     images = index.images.set_column(place, IMAGES.field("labels"), compute.coalesce(old, labels))
     note = f"{changed.sum():,} pictures were labelled by naming the groups they look like."
-    return replace(index, class_names=class_names, images=images, notes=(*index.notes, note))
+    return replace(index, class_names=class_names, images=images, notes=(note,))
 
 
 def _sample(total: int, most: int, seed: int) -> np.ndarray:

@@ -242,7 +242,8 @@ class Labelling:
         ]
         boxes = pa.concat_tables([kept, pa.table(columns, schema=BOXES)])
         order = np.argsort(boxes["image"].to_numpy(), kind="stable")
-        return replace(self.index, class_names=self.class_names, images=images, boxes=boxes.take(pa.array(order)))
+        boxes = boxes.take(pa.array(order))
+        return replace(self.index, class_names=self.class_names, images=images, boxes=boxes, notes=())
 
     def _images_with(self, said: Mapping[int, ImageLabels], rows: np.ndarray, ids: Mapping[str, int]) -> pa.Table:
         """The table of pictures with the labels of those rows replaced."""

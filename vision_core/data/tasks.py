@@ -84,7 +84,7 @@ def _majority(index: DatasetIndex) -> DatasetIndex:
     left_out = int(index.image_column("annotated").sum()) - len(rows)
     kept = np.union1d(rows, np.flatnonzero(~index.image_column("annotated")))
     notes = (f"{left_out} pictures without an object were left out, as they have no majority.",) if left_out else ()
-    return replace(labelled.take(kept), notes=(*index.notes, *notes))
+    return replace(labelled.take(kept), notes=notes)
 
 
 def _with_labels(index: DatasetIndex, rows: np.ndarray, class_ids: np.ndarray) -> DatasetIndex:
@@ -97,7 +97,7 @@ def _with_labels(index: DatasetIndex, rows: np.ndarray, class_ids: np.ndarray) -
         labels[row].append(class_id)
     images = set_column(index.images, "labels", pa.array(labels, IMAGES.field("labels").type))
     images = set_column(images, "annotated", pa.array([False] * len(index)))
-    return replace(index, images=images, boxes=BOXES.empty_table())
+    return replace(index, images=images, boxes=BOXES.empty_table(), notes=())
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _crops(index: DatasetIndex, folder: Path, progress: Progress | None) -> Data
                     progress(done, len(rows))
         left_out = index.boxes.num_rows - made
         notes = [f"{left_out} boxes of crowds, or without area inside the picture, were left out."] if left_out else []
-        found = builder.finish(folder, "folder", [*index.notes, *notes])
+        found = builder.finish(folder, "folder", notes)
         found.save(part)
     return found
 

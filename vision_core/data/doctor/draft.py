@@ -107,7 +107,7 @@ class Draft:
             names=IMAGES.names,
         )
         index = self.case.index
-        return DatasetIndex(root, index.format, classes, images.cast(IMAGES), self._boxes(rows, ids), index.notes)
+        return DatasetIndex(root, index.format, classes, images.cast(IMAGES), self._boxes(rows, ids))
 
     def _final_classes(self) -> tuple[tuple[str, ...], np.ndarray]:
         """Names of the classes that are left, and `(classes,)` the final id of every old class, -1 for none."""

@@ -74,7 +74,8 @@ class DatasetIndex:
         format: how it was written: "folder", "coco", "yolo", "voc", "csv" or "shelf".
         class_names: a class id is an index into these.
         images, boxes: tables of the schemas `IMAGES` and `BOXES`.
-        notes: plain sentences on what was read otherwise than it was written, or left out.
+        notes: plain sentences on what was read otherwise than it was written, or left out; they are true of this very
+            version, so whatever answers other than it was read begins without them.
     """
 
     root: Path

@@ -111,7 +111,7 @@ def test_a_training_step_changes_the_weights_and_candidates_are_well_formed(name
     assert isinstance(detector, Detector)
     assert detector.num_classes == CLASSES
     check_candidates(detector.eval())
-    optimiser = torch.optim.SGD(detector.train().parameters(), lr=0.01)
+    optimiser = torch.optim.SGD(detector.train().parameters(), lr=1.0)
     before = [weight.detach().clone() for weight in detector.parameters()]
     losses = detector.losses(IMAGES, TARGETS)
     losses["loss"].backward()

@@ -182,6 +182,9 @@ def test_proposals_are_accepted_corrected_or_rejected_by_key(place: Place, open_
     expect(proposed).to_have_count(2)
     desk.press("Shift+Enter")
     expect(desk.boxes).to_have_count(2)
+    expect(desk.page.locator(".finding")).to_have_text(
+        "“seen only by the detector” was no class here yet, so it was added."
+    )
     desk.saved()
     names = replay(place.version, place.index).class_names
     assert names[-1] == "seen only by the detector"
@@ -191,6 +194,38 @@ def test_proposals_are_accepted_corrected_or_rejected_by_key(place: Place, open_
     expect(proposed).to_have_count(2)
     desk.saved()
     assert len(place.said("2.png").class_ids) == 0
+
+
+def test_a_detector_that_finds_nothing_says_so(open_desk: OpenDesk) -> None:
+    desk = open_desk()
+    desk.press("n", "n", "n")
+    desk.shows("4.png")
+    desk.press("g")
+    finding = desk.page.locator(".finding")
+    expect(finding).to_have_text("Looking for objects …")
+    expect(finding).to_have_text("The detector found nothing here that it is sure of.")
+    desk.press("p")
+    expect(finding).to_have_text("")
+
+
+def test_another_task_starts_where_it_has_work(place: Place, open_desk: OpenDesk) -> None:
+    desk = open_desk()
+    desk.press("0")
+    desk.page.get_by_role("button", name="Labels", exact=True).click()
+    desk.shows("1.png")
+    desk.press("1", "1", "1", "1")
+    desk.saved()
+    desk.page.get_by_role("button", name="Boxes", exact=True).click()
+    desk.shows("2.png")  # the first that nobody has searched
+
+
+def test_the_picture_and_whether_it_is_saved_fit_the_window(open_desk: OpenDesk) -> None:
+    page = open_desk().page
+    for part in (".tools", ".frame", ".saved"):
+        area = page.locator(part).bounding_box()
+        assert area is not None
+        assert area["y"] >= 0
+        assert area["y"] + area["height"] <= 900, part
 
 
 @pytest.mark.parametrize("width_px", [400, 1440])

@@ -5,6 +5,8 @@ const SVG = "http://www.w3.org/2000/svg";
 const HANDLES = { nw: [0, 0], n: [0.5, 0], ne: [1, 0], e: [1, 0.5], se: [1, 1], s: [0.5, 1], sw: [0, 1], w: [0, 0.5] };
 const CLICK_PX = 4; // less movement than that is a click
 const MAX_ZOOM = 16;
+const LEAST_PX = 340; // the picture is no lower than that, even if the window has to be scrolled then
+const BELOW_PX = 44;
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const round = (value) => Math.round(value * 100) / 100;
@@ -74,7 +76,7 @@ class Canvas {
   #fit({ width, height }) {
     const room = this.frame.clientWidth;
     const narrow = room < 520;
-    const tall = narrow ? Math.min(window.innerHeight * 0.62, room) : clamp(window.innerHeight * 0.66, 340, 760);
+    const tall = narrow ? Math.min(window.innerHeight * 0.62, room) : this.#tall();
     const fitting = Math.min(room / width, tall / height, 24);
     this.scale = fitting * this.zoom;
     this.stage.style.height = `${Math.round(tall)}px`;
@@ -83,6 +85,13 @@ class Canvas {
     this.sheet.classList.toggle("coarse", this.scale > 2.5);
     this.overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.overlay.setAttribute("preserveAspectRatio", "none");
+  }
+
+  // What is left of the window below the tools while the page is not scrolled, with the line below the picture.
+  #tall() {
+    const page = this.frame.getRootNode().host?.closest('[data-testid="stMain"]');
+    const above = this.frame.getBoundingClientRect().top + (page?.scrollTop ?? 0);
+    return clamp(window.innerHeight - above - BELOW_PX, LEAST_PX, 760);
   }
 
   set_zoom(zoom, at = null) {

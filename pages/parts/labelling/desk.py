@@ -135,6 +135,7 @@ class Desk:
         self.single = outbox.single
         if outbox.mode != self.mode:
             self.turn("classification" if outbox.mode == "classification" else "detection", outbox.path)
+            self._jump(from_start=True)
         elif outbox.nonce == self.nonce:
             self.place = min(outbox.place, max(len(self.queue) - 1, 0))
         elif self.client != outbox.client:
@@ -158,11 +159,11 @@ class Desk:
         self.trouble = refused[-1] if refused else ""
         self.acked = {"client": outbox.client, "sequence": outbox.sequence}
 
-    def _jump(self) -> None:
+    def _jump(self, from_start: bool = False) -> None:
         """To the next picture after this one that nobody has done; from the start once the end is reached."""
         waiting = np.flatnonzero(~done_rows(self.labelling, self.mode)[self.queue])
         if len(waiting):
-            later = waiting[waiting > self.place]
+            later = waiting[waiting > self.place] if not from_start else waiting
             self.place = int(later[0] if len(later) else waiting[0])
             self.nonce = uuid.uuid4().hex
 
@@ -226,6 +227,7 @@ class Desk:
             "can_undo": self.labelling.can_undo(path),
             "can_redo": self.labelling.can_redo(path),
             "proposals": None if proposed is None else fresh(proposed if isinstance(proposed, list) else [], said),
+            "seen": len(proposed) if isinstance(proposed, list) else None,
             **label_values(said),
         }
         return item, shown.url

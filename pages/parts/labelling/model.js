@@ -52,6 +52,7 @@ class Model {
     this.draft = null; // {id, xyxy} of the box under the pointer or the arrow keys
     this.saved_at = null;
     this.trouble = "";
+    this.added = ""; // the class that an accepted proposal has just added
     this.touched_here = false;
     this.changed = () => {};
     this.set_state = () => {};
@@ -140,6 +141,16 @@ class Model {
     return { ...now, item, boxes, proposals: this.mode === "detection" ? shown : [] };
   }
 
+  // How the detector is doing on the picture on screen, in words.
+  get finding() {
+    const { item } = this;
+    if (this.mode !== "detection" || !item || item.error) return "";
+    if (this.added) return `“${this.added}” was no class here yet, so it was added.`;
+    const asked = this.asked === item.path || (this.auto && this.data.can_propose);
+    if (asked && !item.proposals) return "Looking for objects …";
+    return item.seen === 0 ? "The detector found nothing here that it is sure of." : "";
+  }
+
   // Does one thing, shows it at once and tells the server.
   act(kind, values = {}) {
     if (kind !== "class" && !values.image && !this.item) return;
@@ -214,6 +225,7 @@ class Model {
 
   settle() {
     this.touched_here = false;
+    this.added = "";
     this.selected = null;
     this.draft = null;
     this.clock.take();

@@ -14,13 +14,15 @@ from vision_core.types import Task
 
 STEADY = 5
 """With fewer measurements a median says little."""
+LEAST = 3
+"""With fewer there is no pace at all."""
 _WAGE_USD = 20.0
 _BOXES = 3.0
 
 
 def draw(labelling: Labelling, key: str, earlier: Sequence[Operation] = ()) -> None:
     """Draws the section below the labelling component; `earlier`: what was done on the versions before."""
-    work, pace = count_work(labelling), measure([*earlier, *labelling.operations])
+    work, pace = count_work(labelling), _known(measure([*earlier, *labelling.operations]))
     st.subheader("What labelling all of it takes", anchor=False)
     with st.container(horizontal=True, key=f"{key}_pace"):
         _metric("Your seconds a picture label", pace.label)
@@ -41,10 +43,19 @@ def draw(labelling: Labelling, key: str, earlier: Sequence[Operation] = ()) -> N
         st.markdown("\n".join(_source(figure) for figure in published()))
 
 
+def _known(pace: Pace) -> Pace:
+    """The pace without what was measured too seldom, or took no time that could be measured."""
+
+    def known(one: Measured) -> Measured:
+        return one if one.count >= LEAST and one.median_s else Measured(one.count)
+
+    return Pace(known(pace.label), known(pace.box), known(pace.proposal), known(pace.looking))
+
+
 def _metric(label: str, measured: Measured) -> None:
     value = "—" if measured.median_s is None else f"{measured.median_s:.1f} s"
     if measured.low_s is None or measured.high_s is None:
-        note = "not measured yet"
+        note = f"{measured.count} measured, too few yet" if 0 < measured.count < LEAST else "not measured yet"
     else:
         note = f"{measured.count} measured, {measured.low_s:.1f} to {measured.high_s:.1f} s"
     st.metric(label, value, note, "off", border=True, delta_arrow="off")
@@ -79,7 +90,7 @@ def _table(task: Task, work: Work, pace: Pace, wage: float, per_image: float) ->
 
 def _own(task: Task, pace: Pace) -> str:
     measured = pace.label if task == "classification" else pace.box
-    return f"**You** ({measured.count} measured)" if measured.count else "**You**, not measured yet"
+    return f"**You** ({measured.count} measured)" if measured.median_s else "**You**, not measured yet"
 
 
 def _own_item(task: Task, pace: Pace) -> str:

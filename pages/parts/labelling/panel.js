@@ -66,7 +66,8 @@ class Panel {
     this.bar = make("i");
     this.progress = make("span", { class: "progress" });
     this.keys = make("details", { class: "keys" }, make("summary", {}, "Keys"), make("dl"));
-    const foot = make("div", { class: "foot" }, this.file, this.saved);
+    const foot = make("div", { class: "foot" }, this.file);
+    this.tools.append(this.saved);
     const done = make("div", { class: "done" }, make("div", { class: "bar" }, this.bar), this.progress);
     const main = make("div", { class: "main" }, canvas.frame, foot);
     this.root = make("div", { class: "labelling", tabindex: "0", "aria-label": "Labelling" });
@@ -99,7 +100,8 @@ class Panel {
     this.every = make("input", { type: "checkbox", onchange: () => this.#auto() });
     this.auto = make("label", { class: "switch", title: "Propose boxes on every picture" }, this.every, "every picture");
     const group = (...parts) => make("div", { class: "group" }, ...parts);
-    this.helped = group(this.propose, this.auto, this.accept, this.reject);
+    this.finding = make("span", { class: "finding", role: "status" });
+    this.helped = group(this.propose, this.auto, this.accept, this.reject, this.finding);
     this.tools = make(
       "div",
       { class: "tools", role: "toolbar", "aria-label": "Tools" },
@@ -146,6 +148,7 @@ class Panel {
     this.remove.disabled = boxes ? !model.selected : view?.labels == null;
     this.helped.hidden = !boxes || !model.data?.can_propose;
     this.propose.classList.toggle("busy", model.asked !== null);
+    this.finding.textContent = model.finding;
     this.accept.hidden = this.reject.hidden = !view?.proposals.length;
     this.accept.lastChild.textContent = `Accept ${view?.proposals.length ?? 0}`;
     this.every.checked = model.auto;
@@ -272,7 +275,10 @@ class Panel {
     const known = new Set(model.classes.map((one) => one.name));
     const list = [];
     for (const { id, class_name, xyxy } of proposals) {
-      if (!known.has(class_name)) list.push(["class", { class_name }]);
+      if (!known.has(class_name)) {
+        list.push(["class", { class_name }]);
+        model.added = class_name;
+      }
       known.add(class_name);
       list.push(["accept", { box: id, class_name, box_xyxy: xyxy }]);
     }

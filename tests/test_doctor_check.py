@@ -69,6 +69,18 @@ def test_findings_say_where_and_why(tmp_path: Path) -> None:
         found["exact_leak"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "fault"), [("exact", "training_picture_in_test"), ("near", "training_picture_saved_again_in_val")]
+)
+def test_copies_in_two_splits_are_both_shown_with_their_splits(kind: str, fault: str, tmp_path: Path) -> None:
+    index = planted_faults(fault).write(tmp_path)
+    found = check(index)[f"{kind}_leak"]
+    first, twin = (index.images.take([rows[0]]).to_pylist()[0] for rows in (found.rows, found.partners))
+    assert found.examples[:2] == (first["path"], twin["path"])
+    assert f"'{first['path']}' of {first['split']} and '{twin['path']}' of {twin['split']}." in found.sentence
+    assert first["split"] != twin["split"]
+
+
 def test_worst_findings_come_first(tmp_path: Path) -> None:
     names = ("nobody_has_looked", "class_without_example", "truncated_jpeg", "label_without_image")
     found = check(planted_faults(*names).write(tmp_path))

@@ -76,7 +76,7 @@ def _print_diagnosis(diagnosis: Diagnosis) -> None:
     for finding in diagnosis.findings:
         print(f"{finding.severity:8} {finding.code}: {finding.sentence}")
         print(f"         {finding.effect}" + (f" Mendable: {finding.fix}" if finding.fix else ""))
-        for example in finding.examples[:3]:
+        for example in finding.examples[:4]:
             print(f"           {example}")
     if not diagnosis.findings:
         print("Nothing found.")

@@ -151,7 +151,8 @@ class Case:
         """
         if rows is None:
             rows = np.unique(self.box_image[box_rows]).astype(np.int64)
-        examples = tuple(self.paths[row] for row in rows[:EXAMPLES]) or tuple(names[:EXAMPLES])
+        shown = np.stack([rows, partners], axis=1).ravel() if len(partners) else rows
+        examples = tuple(self.paths[row] for row in shown[:EXAMPLES]) or tuple(names[:EXAMPLES])
         count = len(box_rows) or len(names) or len(rows) or 1
         fault = FAULTS[code]
         return Finding(fault, sentence, count, rows, partners, box_rows, tuple(names), examples, bool(fault.fix))

@@ -58,7 +58,9 @@ def _within_and_across(case: Case, groups: np.ndarray, order: np.ndarray, kind: 
     named = np.array(case.splits, object) != ""
     across = (split[rows] != split[partners]) & named[rows] & named[partners]
     if across.any():
-        words = f"{plural(int(across.sum()), 'picture')} {like} as one of another split."
+        row, partner = rows[across][0], partners[across][0]
+        first = " and ".join(f"'{case.paths[i]}' of {case.splits[i]}" for i in (row, partner))
+        words = f"{plural(int(across.sum()), 'picture')} {like} as one of another split: {first}."
         yield case.finding(f"{kind}_leak", words, rows[across], partners=partners[across])
 
 

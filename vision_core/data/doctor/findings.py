@@ -68,7 +68,7 @@ class Finding:
         partners: of copies, the picture that each of `rows` repeats, `(K,)`; empty otherwise.
         box_rows: boxes concerned, rows of the table of boxes, `(M,)` int64.
         names: classes, splits or files concerned.
-        examples: paths below the root of some of the pictures.
+        examples: paths below the root of some of the pictures; of copies, each followed by the one that it repeats.
         fixable: `fix` can mend it.
     """
 

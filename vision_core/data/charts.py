@@ -30,6 +30,7 @@ _ROW_PX = 22
 _MOST_BARS = 40
 _MOST_CELLS = 32
 _SHORT_NAME = 18  # characters of a class's name beside its bar: a third of a phone 320 px wide
+_FEW = 5  # up to so many Plotly would write halves beside a colour bar
 _LINE = 42  # characters of a sentence across the same phone
 _SPLIT_COLOURS = {"train": COLOURS[0], "val": COLOURS[1], "test": COLOURS[2]}
 
@@ -149,7 +150,7 @@ def co_occurrence(index: DatasetIndex, of: Things = "boxes") -> Figure:
         hovertemplate="%{customdata}: %{z:.2~f} %<extra></extra>",
     )
     places = np.arange(len(ids))
-    figure.update_xaxes(tickvals=places, ticktext=ticks, tickangle=-60, showgrid=False)
+    figure.update_xaxes(tickvals=places, ticktext=ticks, tickangle=-60, showgrid=False, title_standoff=16)
     figure.update_yaxes(tickvals=places, ticktext=ticks, showgrid=False, range=[len(ids) - 0.5, -0.5])
     return figure
 
@@ -194,7 +195,7 @@ def add_density(
         z=np.where(counts > 0, counts, np.nan),
         zmin=0,
         colorscale=_DENSITY,
-        colorbar=_colour_bar(unit),
+        colorbar=_colour_bar(unit, int(counts.max())),
         customdata=[
             [f"{place}<br>{100 * count / counts.sum():.3g} % of all" for place, count in zip(*row, strict=True)]
             for row in zip(places, counts.tolist(), strict=True)
@@ -208,9 +209,10 @@ def short_name(name: str) -> str:
     return escape(name if len(name) <= _SHORT_NAME else f"{name[: _SHORT_NAME - 1]}…")
 
 
-def _colour_bar(title: str) -> dict[str, Any]:
-    """What the colours of a heat map mean, above it."""
-    return {
+def _colour_bar(title: str, most: int = 100) -> dict[str, Any]:
+    """What the colours of a heat map mean, above it; `most`: where it ends, so that small counts have whole ticks."""
+    whole = {"tickmode": "linear", "tick0": 0, "dtick": 1} if most <= _FEW else {}
+    return whole | {
         "title": {"text": title, "side": "top"},
         "orientation": "h",
         "thickness": 8,

@@ -66,7 +66,8 @@ def embedding_map(shown: MapPoints) -> Figure:
                     },
                 )
             )
-    figure.update_layout(showlegend=True, hovermode="closest")
+    below = {"y": -0.08, "yanchor": "top"}  # above it would lie under the toolbar
+    figure.update_layout(showlegend=True, hovermode="closest", legend=below, hoverlabel={"font": {"size": 14}})
     figure.update_xaxes(showticklabels=False, showgrid=False, fixedrange=False)
     figure.update_yaxes(visible=False, fixedrange=False, scaleanchor="x")
     return figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import frame, plain, told
+from pages import frame, told
 
 SECTIONS = ("Overview", "Pictures", "Doctor", "Map", "Label", "Use it")
 
@@ -41,6 +41,4 @@ with frame("Data: your own pictures"):
             else:
                 overview.draw(opened)
             gallery.show_opened(opened)
-        for note in opened.index.notes:
-            st.caption(f":material/info: {plain(note)}")
     trash.draw()

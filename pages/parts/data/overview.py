@@ -17,6 +17,8 @@ from vision_core.data.index import DatasetIndex
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+_MOST_NOTES = 5
+
 
 def painting(shelf: Painting | None) -> None:
     """How far Fashion Shelf is, drawn anew every second until it is there."""
@@ -39,6 +41,7 @@ def _follow(shelf: Painting) -> None:
 def draw(opened: Opened) -> None:
     """Figures first, then every chart that has something to show."""
     index = opened.index
+    _notes(index.notes)
     searched = int(index.image_column("annotated").sum())
     labelled = len(index) - index.images["labels"].null_count
     with st.container(horizontal=True):
@@ -59,6 +62,17 @@ def draw(opened: Opened) -> None:
                     figure, width="stretch", key=f"{title}_{opened.key}", config={"displaylogo": False}, alt=title
                 )
     discard(opened.dataset)
+
+
+def _notes(notes: tuple[str, ...]) -> None:
+    """What the import had to decide or leave out."""
+    if not notes:
+        return
+    lines = [f"- {plain(note)}" for note in notes]
+    st.info("\n".join(lines[:_MOST_NOTES]), icon=":material/info:")
+    if len(lines) > _MOST_NOTES:
+        with st.expander(f"{len(lines) - _MOST_NOTES:,} more notes"):
+            st.markdown("\n".join(lines[_MOST_NOTES:]))
 
 
 def _splits(index: DatasetIndex) -> dict[str, int]:

@@ -69,7 +69,10 @@ def _as_classification(opened: Opened) -> None:
 
 def _write(opened: Opened) -> None:
     st.markdown("##### :material/output: Take it elsewhere")
-    format = st.selectbox("Format", FORMATS, format_func=FORMAT_TITLES.__getitem__, key=f"to_{opened.key}") or "coco"
+    formats = [format for format in FORMATS if format != "folder" or not opened.index.has_boxes]
+    format = st.selectbox("Format", formats, format_func=FORMAT_TITLES.__getitem__, key=f"to_{opened.key}") or "coco"
+    if len(formats) < len(FORMATS):
+        st.caption("A folder for each class holds no boxes: make them labels first, beside.")
     kept = f"written_{opened.key}_{format}"
     if st.button("Write it", icon=":material/save:", key=f"write_{opened.key}"):
         exports = ensure_folder(settings().home / "exports")

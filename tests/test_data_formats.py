@@ -162,7 +162,7 @@ def test_nothing_outside_the_folder_is_ever_reached(tmp_path: Path) -> None:
     os.mkfifo(folder / "dog" / "pipe.png")
     index = read_dataset(folder)
     assert summary(index) == {"dog/a.png": ("", ("dog",), None)}
-    assert "1 links that lead out" in " ".join(index.notes)
+    assert "1 link was left out for leading out" in " ".join(index.notes)
 
 
 def test_file_names_that_are_no_text_are_named(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_torchvision_reads_our_folders(tmp_path: Path) -> None:
         builder.add_image(f"{number}/same.png", split="train" if number < 4 else "val", labels=[number % 2])
     written = write_dataset(builder.finish(tmp_path / "from", "test"), tmp_path / "to", "folder")
     assert "'a/b' as 'a_b'" in " ".join(written.notes)
-    assert "1 classes without pictures" in " ".join(written.notes)
+    assert "1 class without pictures" in " ".join(written.notes)
     for split, count in (("train", 4), ("val", 2)):
         loaded = ImageFolder(tmp_path / "to" / split)
         assert loaded.classes == ["a_b", "größe"]

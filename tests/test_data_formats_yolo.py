@@ -109,8 +109,8 @@ def test_yolo_kinds_of_lines(tmp_path: Path) -> None:
     assert index.box_column("class_id").tolist() == [0, 0, 7]  # the last is for the doctor to find
     np.testing.assert_allclose(index.boxes_xyxy, [[0, 0, 32, 24], [0, 12, 32, 36], [0, 12, 32, 36]])
     assert [record.boxes_xyxy is None for record in index] == [False, False, True]
-    assert "1 outlines" in " ".join(index.notes)
-    assert "scores of 1 boxes" in " ".join(index.notes)
+    assert "1 outline was turned" in " ".join(index.notes)
+    assert "scores of 1 box were" in " ".join(index.notes)
 
 
 def test_yolo_key_points_are_left_out(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_presence_is_every_class_with_a_box(scenes: DatasetIndex) -> None:
 def test_majority_is_the_commonest_class_then_the_largest(scenes: DatasetIndex) -> None:
     found = as_classification(scenes, "majority")
     assert labels(found) == {"1.png": ("dog",), "2.png": ("dog",), "5.png": None}
-    assert found.notes[-1] == "2 pictures without an object were left out, as they have no majority."
+    assert found.notes[-1] == "2 pictures without an object left out, for want of a majority."
     told = replace(scenes, notes=("Something about the boxes.",))
     assert as_classification(told.take([0, 1]), "majority").notes == ()
     assert as_classification(told, "presence").notes == ()
@@ -85,7 +85,7 @@ def test_crops_show_the_object_and_nothing_else(scenes: DatasetIndex, tmp_path: 
         np.testing.assert_allclose(pixels.reshape(-1, 3).mean(axis=0), COLOURS[name], atol=4)
     sizes = sorted((record.width_px, record.height_px) for record in found)
     assert sizes == [(20, 20)] * 4 + [(60, 50)]
-    assert found.notes[-1].startswith("1 boxes of crowds")
+    assert found.notes[-1].startswith("1 box of crowds")
 
 
 def test_torchvision_reads_the_crops(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_crops_without_area_inside_the_picture_are_left_out(tmp_path: Path) -> N
     builder.add_image("1.png", SIZE_PX, boxes=[*boxes, (0, nan, 0, 9, 9, False), (0, 50, 5, 30, 9, False)])
     found = as_classification(builder.finish(index.root, "coco"), "crops", tmp_path / "crops")
     assert len(found) == 1
-    assert found.notes == ("4 boxes of crowds, or without area inside the picture, were left out.",)
+    assert found.notes == ("4 boxes of crowds, or without area inside the picture, left out.",)
 
 
 def test_nothing_is_left_of_unfinished_crops(scenes: DatasetIndex, tmp_path: Path) -> None:

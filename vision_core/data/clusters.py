@@ -23,6 +23,7 @@ import pyarrow as pa
 from vision_core.data.arrow import compute
 from vision_core.data.index import IMAGES, DatasetIndex
 from vision_core.data.threads import Progress, available_cores
+from vision_core.data.wording import was
 from vision_core.errors import DataError
 
 DIMENSIONS = 50
@@ -221,7 +222,7 @@ def name_clusters(index: DatasetIndex, rows: np.ndarray, ids: np.ndarray, names:
     )
     place = IMAGES.get_field_index("labels")
     images = index.images.set_column(place, IMAGES.field("labels"), compute.coalesce(old, labels))
-    note = f"{changed.sum():,} pictures were labelled by naming the groups they look like."
+    note = f"{was(int(changed.sum()), 'picture')} labelled by naming the groups they look like."
     return replace(index, class_names=class_names, images=images, notes=(note,))
 
 

@@ -23,6 +23,7 @@ from vision_core.data.formats.writing import DistinctNames, safe_name
 from vision_core.data.index import BOXES, IMAGES, DatasetIndex, ImageRecord, IndexBuilder
 from vision_core.data.staging import staged
 from vision_core.data.threads import Progress, in_order
+from vision_core.data.wording import plural
 from vision_core.errors import DataError, SettingsError
 from vision_core.images import open_image
 
@@ -83,7 +84,7 @@ def _majority(index: DatasetIndex) -> DatasetIndex:
     labelled = _with_labels(index, rows, pairs[order[first], 1])
     left_out = int(index.image_column("annotated").sum()) - len(rows)
     kept = np.union1d(rows, np.flatnonzero(~index.image_column("annotated")))
-    notes = (f"{left_out} pictures without an object were left out, as they have no majority.",) if left_out else ()
+    notes = (f"{plural(left_out, 'picture')} without an object left out, for want of a majority.",) if left_out else ()
     return replace(labelled.take(kept), notes=notes)
 
 
@@ -124,7 +125,9 @@ def _crops(index: DatasetIndex, folder: Path, progress: Progress | None) -> Data
                 if progress:
                     progress(done, len(rows))
         left_out = index.boxes.num_rows - made
-        notes = [f"{left_out} boxes of crowds, or without area inside the picture, were left out."] if left_out else []
+        notes = (
+            [f"{plural(left_out, 'box')} of crowds, or without area inside the picture, left out."] if left_out else []
+        )
         found = builder.finish(folder, "folder", notes)
         found.save(part)
     return found

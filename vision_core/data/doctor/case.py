@@ -13,6 +13,7 @@ from vision_core.data.doctor.spelling import spelled_alike
 from vision_core.data.duplicates import near_groups
 from vision_core.data.index import DatasetIndex
 from vision_core.data.survey import Survey
+from vision_core.data.wording import plural as plural
 
 NO_ROWS = np.zeros(0, np.int64)
 _SAME_SHAPE = 0.02  # relative difference of aspect below which a recorded size is the picture's own, scaled
@@ -163,16 +164,6 @@ def unique_pairs(rows: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndar
     width = int(ids.max(initial=0)) + 1
     keys = np.unique(rows * width + ids)  # one number a pair sorts many times faster than rows of two
     return keys // width, keys % width
-
-
-def plural(count: int, noun: str) -> str:
-    """'1 picture', '2 pictures', '3 boxes', '4 classes'.
-
-    >>> plural(1, "box"), plural(12_000, "box")
-    ('1 box', '12,000 boxes')
-    """
-    ending = "" if count == 1 else "es" if noun.endswith(("x", "s")) else "ies" if noun.endswith("y") else "s"
-    return f"{count:,} {noun[:-1] if ending == 'ies' else noun}{ending}"
 
 
 def listed(names: Iterable[str], limit: int = 5) -> str:

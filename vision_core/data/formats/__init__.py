@@ -41,6 +41,7 @@ from vision_core.data.formats.writing import Pictures
 from vision_core.data.index import DatasetIndex
 from vision_core.data.staging import staged
 from vision_core.data.threads import Progress
+from vision_core.data.wording import plural
 from vision_core.errors import DataError
 from vision_core.settings import settings
 
@@ -159,6 +160,6 @@ def _check_class_ids(index: DatasetIndex) -> None:
         box = int(strange[0])
         path = index.images["path"][int(index.box_column("image")[box])].as_py()
         raise DataError(
-            f"{len(strange)} boxes are of classes that do not exist, in {shown(path)} of class {class_ids[box]} where "
-            f"there are {count}: mend the data set first (in the doctor on the page, or with `data fix`)."
+            f"{plural(len(strange), 'box')} of classes that do not exist, in {shown(path)} of class {class_ids[box]} "
+            f"where there are {count}: mend the data set first (in the doctor on the page, or with `data fix`)."
         )

@@ -16,6 +16,7 @@ import pyarrow as pa
 from vision_core.data.formats import coco, csv_table, folder, voc, yolo
 from vision_core.data.formats.listing import Listing, list_files, unwrap
 from vision_core.data.index import DatasetIndex
+from vision_core.data.wording import plural
 from vision_core.errors import DataError, suggest
 
 READERS: dict[str, ModuleType] = {"coco": coco, "yolo": yolo, "voc": voc, "csv": csv_table, "folder": folder}
@@ -120,7 +121,7 @@ def _readings(folder: Path, from_archive: bool) -> list[tuple[Reading, Listing]]
             found.append((Reading(name, listing.root, sentence, 1 if name == "folder" else 2), listing))
     if not found and files.pictures:
         listing = _listing(files, "folder", from_archive)
-        sentence = f"{len(files.pictures)} pictures without labels."
+        sentence = f"{plural(len(files.pictures), 'picture')} without labels."
         found.append((Reading("folder", listing.root, sentence, 0), listing))
     return found
 

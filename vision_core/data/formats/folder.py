@@ -17,6 +17,7 @@ from vision_core.data.formats.listing import Listing
 from vision_core.data.formats.writing import Pictures, rows, safe_name, with_class_names
 from vision_core.data.index import DatasetIndex, IndexBuilder
 from vision_core.data.threads import Progress
+from vision_core.data.wording import plural, was
 from vision_core.errors import DataError
 
 _NO_CLASSES = frozenset({"images", "labels", "annotations", "jpegimages", "segmentationclass", "masks"})
@@ -32,7 +33,7 @@ def recognise(listing: Listing) -> str | None:
     if not names:
         return None
     first = ", ".join(map(shown, natural_order(names)[:4]))
-    return f"A folder per class: {len(names)} classes, {first}{' …' if len(names) > 4 else ''}."
+    return f"A folder per class: {plural(len(names), 'class')}, {first}{' …' if len(names) > 4 else ''}."
 
 
 def read(listing: Listing, progress: Progress | None = None) -> DatasetIndex:
@@ -45,10 +46,10 @@ def read(listing: Listing, progress: Progress | None = None) -> DatasetIndex:
     notes = listing.notes()
     if unlabelled:
         notes.append(
-            f"{len(unlabelled)} pictures lie in no class folder and are unlabelled, {shown(unlabelled[0])} first."
+            f"{plural(len(unlabelled), 'picture')} in no class folder, unlabelled, {shown(unlabelled[0])} first."
         )
     if listing.annotations:
-        notes.append(f"{len(listing.annotations)} other files were not read, {shown(listing.annotations[0])} first.")
+        notes.append(f"{was(len(listing.annotations), 'other file')} not read, {shown(listing.annotations[0])} first.")
     if progress:
         progress(len(placed), len(placed))
     return builder.finish(listing.root, "folder", notes)
@@ -118,7 +119,7 @@ def _never_searched(images: pa.Table) -> pa.Table:
 def _lost(index: DatasetIndex) -> list[str]:
     used = set(index.label_pairs()[1].tolist())
     unused = [name for class_id, name in enumerate(index.class_names) if class_id not in used]
-    notes = [f"{len(unused)} classes without pictures were left out, {shown(unused[0])} first."] if unused else []
+    notes = [f"{plural(len(unused), 'class')} without pictures left out, {shown(unused[0])} first."] if unused else []
     if index.has_boxes:
         notes.append("That pictures were searched for objects in vain was left out.")
     return notes

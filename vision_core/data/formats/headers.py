@@ -22,6 +22,7 @@ from PIL import Image
 from vision_core.data.formats.fields import LARGEST_EDGE_PX, set_column
 from vision_core.data.index import EDGES, DatasetIndex
 from vision_core.data.threads import Progress, in_order
+from vision_core.data.wording import plural
 from vision_core.errors import ImageError
 from vision_core.images import open_image
 
@@ -73,8 +74,8 @@ def scale_to_pixels(index: DatasetIndex, progress: Progress | None = None) -> Da
     images = set_column(index.images, "annotated", pa.array(searched))
     first = images["path"][int(lost[0])].as_py()
     note = (
-        f"The boxes of {len(lost)} pictures were left out, because they are shares of a size that is unknown: the "
-        f"picture is missing or cannot be read; {first!r} first."
+        f"The boxes of {plural(len(lost), 'picture')} were left out, because they are shares of a size that is "
+        f"unknown: the picture is missing or cannot be read; {first!r} first."
     )
     return replace(index, images=images, boxes=boxes.filter(pa.array(known)), notes=(*index.notes, note))
 

@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from vision_core.data.formats.fields import shown, usual_split
+from vision_core.data.wording import was
 from vision_core.errors import DataError
 from vision_core.images import IMAGE_EXTENSIONS
 
@@ -110,7 +111,8 @@ class Listing:
         if not self.links_out:
             return []
         return [
-            f"{len(self.links_out)} links that lead out of the folder were left out, {shown(self.links_out[0])} first."
+            f"{was(len(self.links_out), 'link')} left out for leading out of the folder, {shown(self.links_out[0])} "
+            "first."
         ]
 
 

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from vision_core.data.formats.fields import Source, shown
 from vision_core.data.formats.listing import Listing, folder_of, split_of
 from vision_core.data.index import IndexBuilder
+from vision_core.data.wording import plural, was
 
 _SAMPLE = 1000  # mentions that are looked up to find the folder their paths start in
 _MOST_FOLDERS = 100
@@ -74,7 +75,7 @@ class PictureFinder:
         """What had to be guessed, in a sentence."""
         if not self.guesses:
             return []
-        return [f"{len(self.guesses)} paths from another place were matched by their ends; {self.guesses[0]}"]
+        return [f"{was(len(self.guesses), 'path')} taken from another place and matched by the end; {self.guesses[0]}"]
 
 
 def finder_for(source: Source, split: str, mentions: Sequence[str], listing: Listing) -> PictureFinder:
@@ -119,7 +120,7 @@ def add_unlisted(builder: IndexBuilder, listing: Listing, listed: set[str], note
     for path in beside:
         builder.add_image(path, split=split_of(path))
     if beside:
-        notes.append(f"{len(beside)} pictures are in no annotation file, {shown(beside[0])} first.")
+        notes.append(f"{plural(len(beside), 'picture')} in no annotation file, {shown(beside[0])} first.")
     if len(others) > len(beside):
         first = next(path for path in others if folder_of(path) not in folders)
-        notes.append(f"{len(others) - len(beside)} pictures in other folders were left out, {shown(first)} first.")
+        notes.append(f"{was(len(others) - len(beside), 'picture')} left out with other folders, {shown(first)} first.")

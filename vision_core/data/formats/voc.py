@@ -33,6 +33,7 @@ from vision_core.data.formats.writing import (
 )
 from vision_core.data.index import DatasetIndex, IndexBuilder
 from vision_core.data.threads import Progress
+from vision_core.data.wording import plural
 from vision_core.errors import DataError
 
 _KIT = "VOCdevkit/VOC2007"  # the only year for which torchvision knows a test list
@@ -48,7 +49,7 @@ def recognise(listing: Listing) -> str | None:
     """What the folder would be, in a sentence, when it holds VOC annotations."""
     sources = _sources(listing)
     if any(b"<annotation" in source.head(_HEAD_BYTES) for source in sources[:_FIRST_FEW]):
-        return f"Pascal VOC: {len(sources)} XML files, {shown(sources[0].name)} first."
+        return f"Pascal VOC: {plural(len(sources), 'XML file')}, {shown(sources[0].name)} first."
     lists = _set_lists(listing)
     return f"Pascal VOC without annotations: the image sets of {shown(lists[0])}." if lists else None
 
@@ -129,7 +130,7 @@ def _image_sets(listing: Listing, path_of: dict[str, str]) -> tuple[dict[str, li
     stems = {PurePosixPath(name).stem for name in lists}
     of_one_class = {stem for stem in stems if _SET_OF_ONE_CLASS.fullmatch(stem)}
     notes = (
-        [f"{len(of_one_class)} lists of one class each were left out: the boxes say the same."] if of_one_class else []
+        [f"{plural(len(of_one_class), 'list')} of one class left out: the boxes say the same."] if of_one_class else []
     )
     splits_of: dict[str, list[str]] = defaultdict(list)
     for name in lists:
@@ -184,7 +185,9 @@ def carried(index: DatasetIndex) -> DatasetIndex:
         )
     unused = [name for i, name in enumerate(index.class_names) if i not in set(index.box_column("class_id").tolist())]
     if unused:
-        notes.append(f"{len(unused)} classes without boxes are named nowhere in VOC files, {shown(unused[0])} first.")
+        notes.append(
+            f"{plural(len(unused), 'class')} without boxes, so named nowhere in VOC files, {shown(unused[0])} first."
+        )
     return replace(index, notes=(*index.notes, *notes))
 
 

@@ -16,6 +16,7 @@ from vision_core.data.formats.fields import set_column, shown
 from vision_core.data.index import IMAGES, DatasetIndex
 from vision_core.data.staging import link_or_copy
 from vision_core.data.threads import Progress
+from vision_core.data.wording import plural
 from vision_core.errors import DataError
 
 _BATCH_ROWS = 4096
@@ -153,7 +154,7 @@ class Pictures:
         """Which pictures got another name, in a sentence."""
         if not self._renamed:
             return []
-        return [f"{len(self._renamed)} pictures got another name, {self._renamed[0]} first."]
+        return [f"{plural(len(self._renamed), 'picture')} got another name, {self._renamed[0]} first."]
 
 
 def write_text(file: Path, text: str) -> None:
@@ -167,7 +168,7 @@ def with_class_names(index: DatasetIndex, names: Sequence[str]) -> DatasetIndex:
     distinct = DistinctNames(with_extension=False)
     safe = tuple(distinct.take([name or "_"]) for name in names)
     changed = [f"{shown(old)} as {shown(new)}" for old, new in zip(index.class_names, safe, strict=True) if old != new]
-    notes = [f"{len(changed)} classes got another name, {changed[0]} first."] if changed else []
+    notes = [f"{plural(len(changed), 'class')} got another name, {changed[0]} first."] if changed else []
     return replace(index, class_names=safe, notes=(*index.notes, *notes))
 
 
@@ -184,7 +185,7 @@ def with_split_names(index: DatasetIndex, means_else: Callable[[str], object] = 
     changed = [f"{shown(old)} as {shown(new)}" for old, new in name_of.items() if old != new]
     if not changed:
         return index
-    note = f"{len(changed)} splits got another name, {changed[0]} first."
+    note = f"{plural(len(changed), 'split')} got another name, {changed[0]} first."
     renamed = index.with_splits([name_of[split] for split in index.images["split"].to_pylist()])
     return replace(renamed, notes=(*index.notes, note))
 

@@ -33,6 +33,7 @@ from vision_core.data.formats.writing import (
 from vision_core.data.formats.yolo_config import OTHER_KEYS, config_files, find_config, is_class_list
 from vision_core.data.index import DatasetIndex, IndexBuilder
 from vision_core.data.threads import Progress
+from vision_core.data.wording import plural, was
 from vision_core.errors import DataError
 
 _LARGEST_LABEL_FILE_BYTES = 16 * 2**20
@@ -48,7 +49,7 @@ def recognise(listing: Listing) -> str | None:
         return f"YOLO: label files and the classes of {shown(configs[0].name)}."
     labels = [Source(listing.root, label) for path in listing.pictures if (label := _label_file(path, listing))]
     if any(_looks_like_labels(source) for source in labels[:_FIRST_FEW]):
-        return f"YOLO: {len(labels)} label files, {shown(labels[0].name)} first."
+        return f"YOLO: {plural(len(labels), 'label file')}, {shown(labels[0].name)} first."
     return None
 
 
@@ -186,9 +187,9 @@ class _Labels:
     def notes(self) -> list[str]:
         found = []
         if self.outlines:
-            found.append(f"{self.outlines} outlines were turned into the boxes around them.")
+            found.append(f"{was(self.outlines, 'outline')} turned into boxes.")
         if self.scores:
-            found.append(f"The scores of {self.scores} boxes were left out.")
+            found.append(f"The scores of {plural(self.scores, 'box')} were left out.")
         if self.keypoints:
             found.append("Key points were left out; boxes and classes were kept.")
         return found

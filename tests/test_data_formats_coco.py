@@ -27,9 +27,9 @@ def test_coco_as_published(tmp_path: Path) -> None:
         "val2017/c.png": ("val", None, None),
     }
     notes = " ".join(index.notes)
-    assert "instances_train2017.json' was left out: none of its 1 pictures" in notes
+    assert "instances_train2017.json' was left out: none of its pictures (1)" in notes
     assert "captions_val2017.json' left out" in notes
-    assert "1 pictures are in no annotation file" in notes
+    assert "1 picture in no annotation file" in notes
 
 
 def test_coco_as_roboflow_exports_it(tmp_path: Path) -> None:

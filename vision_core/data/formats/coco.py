@@ -57,7 +57,7 @@ def read(listing: Listing, progress: Progress | None = None) -> DatasetIndex:
         raise DataError(f"None of the pictures that {_named(sources)} lists is in the folder: put them beside it.")
     for one in empty:
         name = shown(one.file.source.name)
-        notes.append(f"{name} was left out: none of its {len(one.paths)} pictures is in the folder.")
+        notes.append(f"{name} was left out: none of its pictures ({len(one.paths)}) is in the folder.")
     return _assemble([one for one in located if one not in empty], listing, notes)
 
 

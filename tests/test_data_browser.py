@@ -66,7 +66,7 @@ def test_a_zip_is_imported_checked_and_mended(tab: Tab, server: Server, messy: P
     expect(page.get_by_text("Damaged picture", exact=False)).to_have_count(0)
 
     page.get_by_role("radio", name="Pictures").click()
-    expect(page.locator(".st-key-thumbnails img")).to_have_count(24)
+    expect(page.locator(".st-key-thumbnails img")).to_have_count(25)
 
 
 def test_keys_label_whoever_came_by_the_tab(tab: Tab, server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
@@ -13,12 +14,17 @@ from pages import plain, told
 from pages.parts.data.choose import Opened
 from vision_core.answers import listed
 from vision_core.data.index import DatasetIndex, Filter, ImageRecord
-from vision_core.data.pictures import as_detections, drawn_jpeg
+from vision_core.data.pictures import PLAIN_BOXES, as_detections, drawn_jpeg
 from vision_core.drawing import DrawOptions
 from vision_core.errors import ImageError
 
-PAGE = 24
+PAGE = 25  # five rows of the five columns that a desktop shows
 THUMBNAIL_PX, LARGE_PX = 204, 680
+_ON_A_PHONE = """<style>@media (max-width: 460px) {
+  .st-key-thumbnails > div, [class*="st-key-thumbnail_"], [class*="st-key-thumbnail_"] [data-testid="stImage"] {
+    width: 100% !important; max-width: none; flex: 1 1 100%;
+  }
+}</style>"""
 
 
 def draw(opened: Opened, findings: dict[str, np.ndarray]) -> None:
@@ -32,6 +38,7 @@ def draw(opened: Opened, findings: dict[str, np.ndarray]) -> None:
         st.info("No picture passes these filters. Clear one of them.", icon=":material/filter_list_off:")
         return
     st.caption(f"{len(rows):,} of {len(index):,} pictures. Click a name to see it large.")
+    st.html(_ON_A_PHONE)
     with st.container(horizontal=True, key="thumbnails"):
         for record in index.page(rows, (int(page) - 1) * PAGE, PAGE):
             _thumbnail(opened, record)
@@ -82,7 +89,7 @@ def _thumbnail(opened: Opened, record: ImageRecord) -> None:
         try:
             st.image(
                 thumbnail(opened.index, record.row, opened.key, changed_ns(record.path)),
-                width=THUMBNAIL_PX,
+                width="stretch",
                 alt=f"{record.path.name}: {_summary(opened.index, record)}",
             )
         except ImageError as error:
@@ -108,7 +115,7 @@ def changed_ns(path: Path) -> int:
 @st.cache_data(show_spinner=False, max_entries=4000)
 def thumbnail(_index: DatasetIndex, row: int, key: str, changed_ns: int, width_px: int = THUMBNAIL_PX) -> bytes:
     """One picture with its boxes as a small JPEG; `key` and `changed_ns` tell versions and files apart."""
-    return drawn_jpeg(_index, row, 2 * width_px)
+    return drawn_jpeg(_index, row, 2 * width_px, replace(PLAIN_BOXES, shown_width_px=width_px * 3 // 2))
 
 
 def _summary(index: DatasetIndex, record: ImageRecord) -> str:

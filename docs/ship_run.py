@@ -36,7 +36,7 @@ def ship(source: Path, name: str, title: str) -> Path:
         tensors = {key: weights.get_tensor(key) for key in weights.keys()}  # noqa: SIM118  (not a dictionary)
         halved = {key: tensor.half() if tensor.dtype == torch.float32 else tensor for key, tensor in tensors.items()}
         save_file(halved, target / BEST, weights.metadata())
-    config = run.read(CONFIG) | {"data": SHELF}
+    config = run.read(CONFIG) | {"data": SHELF, "example": True}
     config["environment"] = {key: value for key, value in config["environment"].items() if key != "system"}
     shipped = RunFolder(target)
     shipped.write(CONFIG, config)

@@ -16,6 +16,7 @@ from vision_core.predict import load_classifier, load_detector
 from vision_core.run_folder import BEST, RunFolder, list_run_folders
 from vision_core.runs import list_runs
 from vision_core.training.examples import EXAMPLES, install_examples
+from vision_core.training.overview import known_speeds, overviews
 
 
 @pytest.fixture
@@ -54,6 +55,12 @@ def test_a_removed_example_stays_removed_and_none_is_overwritten(shelf: Dataset)
     assert install_examples(shelf) == []
     assert not removed.exists()
     assert RunFolder.open(kept).record().name == "mine"
+
+
+def test_their_speed_is_not_taken_for_this_machines(shelf: Dataset) -> None:
+    runs = overviews(RunFolder.open(path) for path in install_examples(shelf))
+    assert len(runs) == 2
+    assert known_speeds(runs) == {}
 
 
 def test_the_detector_finds_products_in_a_scene_it_never_saw(shelf: Dataset) -> None:

@@ -157,6 +157,8 @@ def known_speeds(found: Iterable[Overview]) -> dict[str, float]:
     """
     speeds: dict[str, float] = {}
     for one in found:
+        if one.record.config.get("example"):
+            continue  # trained on another machine
         rates = [float(line.get("images_per_second") or 0) for line in one.history if not line.get("frozen")]
         rates = rates[1:] or rates
         if rates and one.model not in speeds:

@@ -150,7 +150,7 @@ def co_occurrence(index: DatasetIndex, of: Things = "boxes") -> Figure:
         hovertemplate="%{customdata}: %{z:.2~f} %<extra></extra>",
     )
     places = np.arange(len(ids))
-    figure.update_xaxes(tickvals=places, ticktext=ticks, tickangle=-60, showgrid=False, title_standoff=16)
+    figure.update_xaxes(tickvals=places, ticktext=ticks, tickangle=-60, showgrid=False, title_standoff=32)
     figure.update_yaxes(tickvals=places, ticktext=ticks, showgrid=False, range=[len(ids) - 0.5, -0.5])
     return figure
 

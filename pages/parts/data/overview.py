@@ -49,7 +49,9 @@ def draw(opened: Opened) -> None:
         st.metric("Boxes", f"{index.boxes.num_rows:,}", border=True, help=f"{searched:,} pictures were searched")
         st.metric("With image labels", f"{labelled:,}", border=True)
         st.metric("Classes", f"{len(index.class_names):,}", border=True)
-        st.metric("Read as", FORMAT_TITLES.get(index.format, index.format), border=True)
+        bare = index.format == "folder" and not index.class_names
+        title = "pictures without labels" if bare else FORMAT_TITLES.get(index.format, index.format)
+        st.metric("Read as", title, border=True)
     st.caption("Splits: " + ", ".join(f"{plain(name or 'none')} {count:,}" for name, count in _splits(index).items()))
     if not index.has_boxes and not index.has_labels:
         st.info("Nobody has labelled anything yet: open “Label”.", icon=":material/edit:")

@@ -14,6 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -109,12 +110,14 @@ class Head(nn.ModuleDict):
 
     def _start_from_nothing(self) -> None:
         """Fresh outputs say "background" of every anchor: otherwise the first steps only unlearn chance."""
-        for task in ("box", "class"):
-            nn.init.normal_(self[task].weight, std=_FRESH_STD)
+        outputs: dict[str, Any] = {task: self[task] for task in ("box", "class")}
+        for layer in outputs.values():
+            nn.init.normal_(layer.weight, std=_FRESH_STD)
         likely = torch.full((self.columns,), -math.log((1 - _FRESH_SCORE) / _FRESH_SCORE))
         likely[0] *= -1
         with torch.no_grad():
-            self["class"].bias.view(-1, self.columns).copy_(likely.to(self["class"].bias))
+            bias = outputs["class"].bias
+            bias.view(-1, self.columns).copy_(likely.to(bias))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Offsets `(B, A, 4)` ty, tx, th, tw and logits `(B, A, C)`."""

@@ -45,6 +45,7 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python -m benchmarks.data_import
 	$(BIN)/python -m benchmarks.data_check
 	$(BIN)/python -m benchmarks.shelf
+	$(BIN)/python -m benchmarks.train_throughput
 
 clean:
 	rm -rf $(VENV)

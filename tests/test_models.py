@@ -31,6 +31,7 @@ from vision_core.models import (
 )
 from vision_core.models.catalogue import timm_name_of
 from vision_core.models.label_names import COCO_NAMES, coco_label_of_id
+from vision_core.models.published import PUBLISHED, published
 from vision_core.types import ModelSpec
 
 SPECS = list_models()
@@ -349,3 +350,19 @@ def test_only_detectors_on_timm_backbones_have_a_backbone_to_start():
 def test_a_renamed_spec_still_builds():
     spec = replace(get_spec("resnet18"), name="mine")
     assert isinstance(spec.build(2), nn.Module)
+
+
+@pytest.mark.parametrize("spec", FROM_TORCHVISION, ids=lambda spec: spec.name)
+def test_published_figures_are_those_of_torchvisions_weights(spec: ModelSpec):
+    known = published(spec)
+    assert known is not None
+    (weights,) = [one for one in get_model_weights(spec.name) if one.url.endswith(spec.weights.file_name)]
+    (figures,) = weights.meta["_metrics"].values()
+    assert 100 * known.value == pytest.approx(figures.get("acc@1", figures.get("box_map")))
+
+
+def test_whatever_has_weights_of_its_own_has_a_published_figure():
+    assert {spec.name for spec in SPECS if spec.weights.kind != "none"} == set(PUBLISHED)
+    said = {spec.name: str(known) for spec in SPECS if (known := published(spec))}
+    assert said["resnet50"] == "80.9% top-1 on ImageNet"
+    assert said["yolov9t"] == "38.3% AP on COCO"

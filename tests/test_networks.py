@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from painted_data import learn, new_run, photos, scenes
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 
-from vision_core.errors import ModelError, WeightsError
+from tests.loopback import loopback
+from vision_core.errors import ModelError, TrainingError, WeightsError
 from vision_core.models import get_spec, list_models
+from vision_core.models.pretrained import build_published
 from vision_core.run_folder import BEST, RunFolder
 from vision_core.training import networks
 from vision_core.training.checkpoints import save_weights
+from vision_core.types import WeightsSource
 
 CLASSES = ("ant", "bee", "cat")
 INPUT_PX = {"alexnet": 64, "vit_small_patch14_dinov2": 28}
@@ -239,6 +243,32 @@ def test_a_file_that_wants_to_run_code_is_refused(tmp_path: Path, monkeypatch: p
 def test_a_start_that_does_not_exist_is_refused(start: str):
     with pytest.raises(WeightsError, match=r"allowed is 'pretrained', 'scratch'"):
         networks.build(get_spec("test_vit"), CLASSES, start)
+
+
+def test_weights_on_their_way_are_told_of(workspace: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("WHATWHERE_OFFLINE", raising=False)
+    known = get_spec("test_resnet")
+    content = save({name: tensor.contiguous() for name, tensor in build_published(known).state_dict().items()})
+    heard: list[tuple[int, int | None]] = []
+    with loopback() as server:
+        server.answer = lambda handler: handler.reply(200, content)
+        source = WeightsSource("download", "on-its-way.safetensors", url=f"{server.address}/on-its-way.safetensors")
+        networks.build(replace(known, weights=source), CLASSES, "pretrained", lambda *told: heard.append(told))
+    assert heard[-1] == (len(content), len(content))
+
+
+@pytest.mark.parametrize(("model", "size"), [("test_vit", 100), ("timm:vgg11", 16)])
+def test_an_input_size_that_the_network_cannot_take_is_refused(model: str, size: int):
+    with pytest.raises(TrainingError, match=rf"{size} x {size} pixels .*input_size_px"):
+        networks.check_input(get_spec(model).build(2), size)
+
+
+def test_an_input_size_that_the_network_can_take_leaves_no_trace():
+    network = get_spec("test_resnet").build(2)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    networks.check_input(network.train(), 64)
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
 
 
 def test_a_network_without_a_last_layer_says_what_to_do():

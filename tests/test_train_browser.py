@@ -6,13 +6,16 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import painted_data
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import Server, Tab, chromium, find_chromium, serve, visit
+from tests.browser import ROOT, Server, Tab, chromium, find_chromium, serve, visit
 from tests.test_browser import OFFLINE, check
 from vision_core.run_folder import RunFolder
 
@@ -47,6 +50,18 @@ def tab(server: Server, browser: Browser) -> Iterator[Tab]:
     with visit(browser) as opened:
         yield opened
         check(opened, server)
+
+
+@pytest.fixture
+def finished(server: Server, tmp_path: Path) -> None:
+    """There is a finished run, whichever tests ran on this server before."""
+    home = server.log.parent
+    if any(run.record().state == "finished" for run in runs(home)):
+        return
+    data = painted_data.photos(tmp_path / "photos")
+    command = [sys.executable, "-m", "vision_core", "train", "--data", str(data), "--task", "classification"]
+    command += ["--model", "timm:test_vit", "--start", "scratch", "--epochs", "2", "--name", "My first"]
+    subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {"WHATWHERE_HOME": str(home)}, timeout=180)
 
 
 def runs(home: Path) -> list[RunFolder]:
@@ -126,6 +141,7 @@ def test_stop_resume_and_keep_the_best(tab: Tab, server: Server) -> None:
     expect(page.get_by_role("link", name="Try it on the Compare page")).to_be_visible()
 
 
+@pytest.mark.usefixtures("finished")
 def test_an_epoch_of_the_past_is_shown_on_demand(tab: Tab, server: Server) -> None:
     tab.page.goto(f"{server.url}/Train?show=Runs")
     slider = tab.page.get_by_role("slider").first
@@ -135,6 +151,7 @@ def test_an_epoch_of_the_past_is_shown_on_demand(tab: Tab, server: Server) -> No
     expect(tab.page.get_by_text(re.compile("After epoch 1:"))).to_be_visible()
 
 
+@pytest.mark.usefixtures("finished")
 def test_the_way_back_leads_to_the_run_and_the_form(tab: Tab, server: Server) -> None:
     page = tab.page
     page.goto(f"{server.url}/Train?show=New run")
@@ -153,6 +170,7 @@ def test_the_way_back_leads_to_the_run_and_the_form(tab: Tab, server: Server) ->
     expect(page.get_by_role("radio", name="Thorough")).to_be_checked()
 
 
+@pytest.mark.usefixtures("finished")
 @pytest.mark.parametrize("query", ["show=New run", "show=Runs"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_cut_off_on_a_phone(server: Server, browser: Browser, query: str, scheme: str) -> None:

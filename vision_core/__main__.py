@@ -52,6 +52,7 @@ def models(
 ) -> None:
     """List the models of the catalogue."""
     from vision_core.models import list_models
+    from vision_core.models.published import published
     from vision_core.models.weights import badge
 
     if task not in (None, "classification", "detection"):
@@ -70,6 +71,7 @@ def models(
             "input_size_px": spec.input_size_px,
             "summary": spec.summary,
             "suits": spec.suits,
+            "published": None if (known := published(spec)) is None else str(known),
         }
         for spec in list_models(task)
     ]
@@ -77,7 +79,8 @@ def models(
         _print_json(rows)
         return
     for row in rows:
-        print(f"{row['name']:38} {row['task']:15} {row['parameters'] / 1e6:7.1f} M  {row['weights']}")
+        size = f"{row['parameters'] / 1e6:7.1f} M"
+        print(f"{row['name']:38} {row['task']:15} {size}  {row['published'] or '':28} {row['weights']}")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ from vision_core.settings import REPOSITORY
 from vision_core.training.config import TrainConfig
 from vision_core.training.task_data import Stage
 
+_LAUNCHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""What `accelerate launch` tells its processes: a trial is alone."""
+
 
 def ask(what: str, config: TrainConfig, progress: Stage | None = None) -> dict[str, Any]:
     """The answer of a trial ("estimate" or "finder") as plain values.
@@ -33,7 +36,8 @@ def ask(what: str, config: TrainConfig, progress: Stage | None = None) -> dict[s
         TrainingError: the configuration cannot be trained (its own sentence), or the process ended unasked.
     """
     command = [sys.executable, "-m", "vision_core.training.aside", what]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    environment = {name: value for name, value in os.environ.items() if name not in _LAUNCHER}
+    environment |= {"PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         command,
         cwd=os.getcwd(),

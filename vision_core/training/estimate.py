@@ -105,7 +105,7 @@ def _stages(config: TrainConfig) -> list[tuple[int, int]]:
 
 def _rate(session: Session, epoch: int, progress: Stage | None, place: tuple[int, int]) -> float:
     """Pictures a second in this epoch's stage."""
-    from vision_core.training.loop import one_step
+    from vision_core.training.step import one_step
 
     session.enter_stage(epoch)
     plan = session.plan(epoch)

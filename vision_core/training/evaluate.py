@@ -24,7 +24,7 @@ from vision_core.runs import load_network, read_run
 from vision_core.training.config import TrainConfig
 from vision_core.training.feed import Batch, PictureFeed
 from vision_core.training.objectives import objective_for
-from vision_core.training.task_data import Stage, TaskData, _for_task, _open, prepare
+from vision_core.training.task_data import Stage, TaskData, for_task, open_data, prepare
 
 EVALUATION = "evaluation.json"
 
@@ -71,7 +71,7 @@ def _other(run: RunFolder, config: TrainConfig, progress: Stage | None) -> TaskD
         DataError: they show a class that the run does not know.
     """
     about = run.read(CONFIG)
-    index = _for_task(_open(config.data, progress), config)
+    index = for_task(open_data(config.data, progress), config)
     names = tuple(map(str, about.get("class_names", ())))
     for class_id in np.unique(_class_ids(index, config)).tolist():
         name = index.class_name(class_id)

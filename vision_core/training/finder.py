@@ -74,7 +74,7 @@ def search(config: TrainConfig, progress: Stage | None = None, steps: int = STEP
 
 
 def _raise_rate(session: Session, steps: int, progress: Stage | None) -> tuple[list[float], list[float]]:
-    from vision_core.training.loop import one_step
+    from vision_core.training.step import one_step
 
     rates: list[float] = []
     losses: list[float] = []

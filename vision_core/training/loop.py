@@ -9,10 +9,9 @@ resumed ends with the very weights of one that was not (on a CPU, with the same 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,9 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate.utils import broadcast_object_list
-from accelerate.utils.memory import should_reduce_batch_size
-from torch import Tensor
-from torchvision.transforms import v2
 
 from vision_core.errors import ImageError, TrainingError
 from vision_core.run_folder import Request, RunFolder
@@ -31,6 +27,7 @@ from vision_core.training.config import TrainConfig
 from vision_core.training.networks import pace_norms, training_mode
 from vision_core.training.objectives import Verdict
 from vision_core.training.session import Session
+from vision_core.training.step import step
 from vision_core.training.task_data import Stage
 
 MIX_UNTIL = 0.75
@@ -95,7 +92,7 @@ def _epoch(session: Session, watch: Watch) -> bool:
                 batch = _next(batches)
             torch.manual_seed(_seed(config, standing.epoch, standing.step))
             pace_norms(session.fresh_norms, standing.epoch * len(plan) + standing.step, config.epochs * len(plan))
-            losses = _step(session, batch, len(plan[standing.step]), mixing)
+            losses = step(session, batch, len(plan[standing.step]), mixing)
             standing.step += 1
             _note(session, losses, len(plan[standing.step - 1]))
             clock.stepped(len(plan[standing.step - 1]))
@@ -149,93 +146,6 @@ def _progress(session: Session, plan: list[np.ndarray], loss: float) -> Progress
         data_wait=clock.data_wait,
         seconds_left=clock.seconds_left(left, config.epochs - standing.epoch),
         memory_bytes=clock.memory_bytes(),
-    )
-
-
-def one_step(session: Session, batch: Any, rate: float | None = None) -> float:
-    """One step outside an epoch, for whoever tries or measures; returns its loss.
-
-    Args:
-        rate: the learning rate; None: what the schedule says.
-    """
-    training_mode(session.trained)
-    return _step(session, batch, len(batch), mixing=False, rate=rate)["loss"]
-
-
-def _step(session: Session, batch: Any, of_all: int, mixing: bool, rate: float | None = None) -> dict[str, float]:
-    """One step of the optimiser. What does not fit into memory is tried again in halves."""
-    standing = session.standing
-    while True:
-        try:
-            return _try_step(session, batch, of_all, mixing, rate)
-        except Exception as error:
-            too_much = should_reduce_batch_size(error) or isinstance(error, MemoryError)
-            at_once = min(standing.micro_batch, len(batch))
-            if not too_much or at_once == 1 or session.accelerator.num_processes > 1:
-                raise
-        standing.micro_batch = math.ceil(at_once / 2)
-        standing.events.append(
-            f"Memory was too small for {at_once} pictures at once: going on with {standing.micro_batch} at once, "
-            f"{math.ceil(len(batch) / standing.micro_batch)} times a step."
-        )
-        session.run.log(standing.events[-1])
-        if session.device.type == "cuda":
-            torch.cuda.empty_cache()
-
-
-def _try_step(session: Session, batch: Any, of_all: int, mixing: bool, rate: float | None) -> dict[str, float]:
-    accelerator, objective = session.accelerator, session.objective
-    portions = math.ceil(len(batch) / session.standing.micro_batch)
-    session.optimizer.zero_grad()
-    sums: dict[str, Tensor] = {}
-    for number in range(portions):  # of even size: a single picture left over would be bad for batch norm
-        part = batch.part(number * len(batch) // portions, (number + 1) * len(batch) // portions)
-        is_last = number == portions - 1
-        with nullcontext() if is_last else accelerator.no_sync(session.learner):
-            with accelerator.autocast():
-                inputs, targets = objective.inputs(part, session.device), objective.targets(part, session.device)
-                if mixing and session.config.mix == "mixup_cutmix":
-                    inputs, targets = _mixed(session, inputs, targets)
-                losses = session.learner(inputs, targets)
-            share = len(part) * accelerator.num_processes / of_all
-            accelerator.backward(losses["loss"] * share)
-        for name, value in losses.items():
-            sums[name] = sums.get(name, 0) + value.detach() * (len(part) / of_all)
-    every: Any = accelerator.reduce(torch.stack(list(sums.values())), "sum")  # of all processes, so that all stop alike
-    found = {name: float(value) for name, value in zip(sums, every.tolist(), strict=True)}
-    if not math.isfinite(found["loss"]):
-        raise _not_finite(session, f"loss became {found['loss']}")
-    if session.config.clip_norm:
-        norm = accelerator.clip_grad_norm_(session.trained.parameters(), session.config.clip_norm)
-        if norm is not None and accelerator.scaler is None and not math.isfinite(float(norm)):
-            raise _not_finite(session, f"gradient became {float(norm)}")
-    if rate is None:
-        session.schedule.step_update(session.standing.updates)
-    else:
-        for group in session.optimizer.param_groups:
-            group["lr"] = rate * group.get("lr_scale", 1.0)
-    session.optimizer.step()
-    session.standing.updates += 1
-    if session.ema is not None:
-        session.ema.update(session.trained, session.standing.updates)
-    return found
-
-
-def _mixed(session: Session, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Pictures and answers blended or pasted into one another (mixup, cutmix)."""
-    if len(inputs) < 2:
-        return inputs, targets
-    classes = len(session.data.class_names)
-    choice = v2.RandomChoice([v2.MixUp(alpha=0.2, num_classes=classes), v2.CutMix(alpha=1.0, num_classes=classes)])
-    return choice(inputs, targets)
-
-
-def _not_finite(session: Session, what: str) -> TrainingError:
-    standing = session.standing
-    rate = session.optimizer.param_groups[-1]["lr"]
-    return TrainingError(
-        f"The {what} in epoch {standing.epoch + 1}, step {standing.step + 1}, at a learning rate of {rate:.2g}: train "
-        "again with a lower one; the checkpoint before is whole."
     )
 
 

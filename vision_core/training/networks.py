@@ -6,15 +6,17 @@ backbone is what it shares with a classifier; pyramid, proposals and predictions
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
 from timm.layers import DropPath  # pyright: ignore[reportPrivateImportUsage]
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
-from vision_core.errors import ModelError, WeightsError
+from vision_core.errors import ModelError, TrainingError, WeightsError
 from vision_core.models.pretrained import build_for_finetuning
 from vision_core.models.weights import load_state_dict
 from vision_core.runs import is_run, read_run
@@ -22,15 +24,19 @@ from vision_core.types import ModelSpec
 
 BACKBONES = ("backbone.body", "backbone.features", "backbone.backbone", "backbone", "stem", "blocks")
 """Where the libraries' detectors keep their backbone; `stem` and `blocks` belong together (the embedded one)."""
+Progress = Callable[[int, "int | None"], None]
 _FRESH_STD = 0.01
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.InstanceNorm2d)
 
 
-def build(spec: ModelSpec, class_names: tuple[str, ...], start: str) -> tuple[nn.Module, str]:
+def build(
+    spec: ModelSpec, class_names: tuple[str, ...], start: str, progress: Progress | None = None
+) -> tuple[nn.Module, str]:
     """The network for these classes, and a sentence on what its weights start from.
 
     Args:
         start: "pretrained", "scratch", a run folder, or a weights file.
+        progress: called with the bytes so far and the bytes in all or None while published weights are fetched.
 
     Raises:
         ModelError: there are no such weights for this model.
@@ -42,7 +48,7 @@ def build(spec: ModelSpec, class_names: tuple[str, ...], start: str) -> tuple[nn
             _start_undecided(network)
         return network, "Fresh weights."
     if start == "pretrained":
-        network = build_for_finetuning(spec, len(class_names))
+        network = build_for_finetuning(spec, len(class_names), progress)
         if spec.task == "classification":
             _start_undecided(network)
         return network, f"Weights learned from {spec.weights.trained_on or 'ImageNet (backbone only)'}."
@@ -60,6 +66,28 @@ def build(spec: ModelSpec, class_names: tuple[str, ...], start: str) -> tuple[nn
             f"start is {start!r}; allowed is 'pretrained', 'scratch', a run's folder, or a weights file that exists."
         )
     return network, f"Weights of {path.name}: {_take(network, load_state_dict(path), path.name)}."
+
+
+def check_input(network: nn.Module, size_px: int) -> None:
+    """Refuses an input size that a classifier cannot take, by trying one.
+
+    Raises:
+        TrainingError: names the size and the reason.
+    """
+    first = next(network.parameters())
+    picture = torch.zeros(1, 3, size_px, size_px, dtype=first.dtype, device=first.device)
+    network.eval()
+    try:
+        with torch.inference_mode():
+            network(picture)
+    except Exception as error:  # each architecture has its own way of saying so
+        if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+            raise
+        why = (str(error).splitlines() or [type(error).__name__])[0][:120].rstrip(".")
+        raise TrainingError(
+            f"The network cannot take pictures of {size_px} x {size_px} pixels ({why}): set input_size_px to another "
+            "size, for transformers to a multiple of their patches' edge (14, 16 or 32)."
+        ) from error
 
 
 def _start_undecided(network: nn.Module) -> None:

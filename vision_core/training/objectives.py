@@ -2,7 +2,7 @@
 
 objective = objective_for(config, data)
 losses = objective.losses(network, objective.inputs(batch, device), objective.targets(batch, device))
-found = objective.judge(network, feed, rows)          # losses and metrics on pictures it was not trained on
+found = objective.judge(network, batches, device, autocast)     # losses and metrics on pictures it was not trained on
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vision_core import preprocess
 from vision_core.models.detectors import Detector
 from vision_core.training import metrics
 from vision_core.training.config import TrainConfig
-from vision_core.training.feed import Batch, PictureFeed
+from vision_core.training.feed import Batch
 from vision_core.training.networks import loss_mode
 from vision_core.training.task_data import TaskData
 from vision_core.types import Preprocessing
@@ -234,8 +234,3 @@ def objective_for(config: TrainConfig, data: TaskData, how: Preprocessing) -> Ob
     """The objective of the configured task."""
     kind = ClassificationObjective if config.task == "classification" else DetectionObjective
     return kind(config, data, how)
-
-
-def plain_batches(feed: PictureFeed, rows: np.ndarray, size: int) -> Callable[[], Generator[Batch, None, None]]:
-    """What `judge` wants: a way to walk through these rows, as prediction sees them."""
-    return lambda: feed.plain(rows, size)

@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import math
-import os
-import platform
-import subprocess
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState, GradientState, PartialState
-from accelerate.tracking import get_available_trackers
-from timm.optim import create_optimizer_v2, list_optimizers  # pyright: ignore[reportPrivateImportUsage]
+import torch.utils.deterministic
 from timm.scheduler.cosine_lr import CosineLRScheduler
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
 from vision_core.data.augment import AUGMENTATIONS
 from vision_core.data.threads import available_cores
-from vision_core.errors import TrainingError, suggest
+from vision_core.errors import TrainingError
 from vision_core.models.catalogue import get_spec
 from vision_core.preprocess import sized
 from vision_core.run_folder import BEST, LAST, RunFolder
-from vision_core.settings import REPOSITORY, ensure_folder, settings
 from vision_core.training import checkpoints, networks
 from vision_core.training.clock import Clock
 from vision_core.training.config import TrainConfig
+from vision_core.training.environment import environment, make_accelerator
 from vision_core.training.feed import PictureFeed, plan_epoch
 from vision_core.training.instant import FeatureFeed, FeatureObjective
 from vision_core.training.objectives import Objective, objective_for
+from vision_core.training.optimiser import make_optimizer, make_schedule
 from vision_core.training.task_data import Stage, TaskData, prepare
 from vision_core.types import Preprocessing
-
-LOWEST_RATE = 0.01
-"""Where the cosine ends, as a share of the highest rate."""
-_PACKAGES = ("torch", "torchvision", "timm", "libreyolo", "accelerate", "numpy", "pillow")
 
 
 class Learner(nn.Module):
@@ -100,12 +88,17 @@ class Session:
         torch.manual_seed(self.config.seed)
         if self.device.type == "cpu":
             torch.use_deterministic_algorithms(True, warn_only=True)
+            torch.utils.deterministic.fill_uninitialized_memory = False  # a third of a step, to show bugs we have not
         with self.accelerator.main_process_first():
             self.data = prepare(self.config, run.path / "data", progress)
         self.spec = get_spec(self.config.model)
         self.how = sized(self.spec.preprocessing, self.config.input_size_px)
-        self.network, started = networks.build(self.spec, self.data.class_names, self.config.start)
+        self.network, started = networks.build(
+            self.spec, self.data.class_names, self.config.start, partial(_fetching, progress)
+        )
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.config.task == "classification":
+            networks.check_input(self.network, self.how.size_px)
         self.rows = self.data.rows
         self.standing = Standing(micro_batch=self.config.micro_batch or self.config.batch_size)
         self.standing.events.append(started)
@@ -147,15 +140,8 @@ class Session:
         first = 0 if frozen else min(self.config.frozen_epochs, self.config.epochs)
         last = self.config.frozen_epochs if frozen else self.config.epochs
         updates = (min(last, self.config.epochs) - first) * len(self.plan(epoch))
-        optimizer = self._make_optimizer()
-        self.schedule = CosineLRScheduler(
-            optimizer,
-            t_initial=max(1, updates),
-            lr_min=LOWEST_RATE * (self.config.learning_rate or 0.0),
-            warmup_t=round(updates * self.config.warmup),
-            warmup_lr_init=LOWEST_RATE * (self.config.learning_rate or 0.0),
-            t_in_epochs=False,
-        )
+        optimizer = make_optimizer(self.config, self.network, self.trained)
+        self.schedule = make_schedule(self.config, optimizer, updates)
         learner: nn.Module = Learner(self.trained, self.objective)
         if self.config.compile:
             learner.compile()
@@ -163,30 +149,6 @@ class Session:
         self.learner, self.optimizer = self.accelerator.prepare(learner, optimizer)
         self.standing.updates = 0
         return True
-
-    def _make_optimizer(self) -> torch.optim.Optimizer:
-        inner = self.trained
-        decay = self.config.layer_decay if self.config.layer_decay < 1 and not self.config.views else None
-        if decay is not None:
-            inner = networks.layered(self.network, self.config.task == "detection")
-        rate = self.config.learning_rate
-        if rate is None:
-            raise TrainingError("No learning rate was found yet: set one, or start the run with 'train'.")
-        known = [str(name) for name in list_optimizers()]
-        if self.config.optimizer.lower() not in known:
-            nearest = suggest(self.config.optimizer, known)
-            raise TrainingError(f"optimizer is {self.config.optimizer!r}, which timm does not know.{nearest}")
-        fused: dict[str, Any] = (
-            {"fused": True} if self.config.optimizer == "adamw" and self.device.type == "cuda" else {}
-        )
-        return create_optimizer_v2(
-            networks.plain(inner),
-            opt=self.config.optimizer,
-            lr=rate,
-            weight_decay=self.config.weight_decay,
-            layer_decay=decay,
-            **fused,
-        )
 
     def plan(self, epoch: int) -> list[np.ndarray]:
         """The rows of every step of an epoch, of all processes together."""
@@ -290,6 +252,11 @@ class Session:
         torch.set_rng_state(saved["random"])
 
 
+def _fetching(progress: Stage | None, done: int, total: int | None) -> None:
+    if progress:
+        progress("Fetching the weights (MB)", done // 1_000_000, (total or 0) // 1_000_000)
+
+
 class _Swapped:
     """Another module's values in place of a module's own, for a moment."""
 
@@ -304,52 +271,6 @@ class _Swapped:
     def __exit__(self, *_: object) -> None:
         if self._other is not None:
             self._module.load_state_dict(self._own)
-
-
-def make_accelerator(config: TrainConfig, folder: Path) -> Accelerator:
-    """accelerate's view of this machine, for this configuration; a former run's in the same process is forgotten."""
-    if not PartialState._shared_state or PartialState().num_processes == 1:
-        AcceleratorState._reset_state(reset_partial_state=True)
-        GradientState._reset_state()
-    on_cpu = config.device == "cpu" or (config.device is None and not torch.cuda.is_available())
-    if config.device and config.device.startswith("cuda:"):
-        os.environ["ACCELERATE_TORCH_DEVICE"] = config.device
-    precision = config.precision
-    if precision == "auto":
-        precision = "fp32" if on_cpu else "bf16" if torch.cuda.is_bf16_supported() else "fp16"
-    for name in config.trackers:
-        if name not in map(str, get_available_trackers()):
-            raise TrainingError(
-                f"The tracker {name!r} needs a package that is not installed: try 'pip install {name}'."
-            )
-    accelerator = Accelerator(
-        cpu=on_cpu,
-        mixed_precision="no" if precision == "fp32" else precision,
-        log_with=list(config.trackers) or None,  # type: ignore[arg-type]
-        project_dir=str(folder / "trackers"),
-    )
-    if config.trackers:
-        plain = {name: value for name, value in config.to_json().items() if isinstance(value, (int, float, str, bool))}
-        accelerator.init_trackers("whatwhere", plain, _tracker_options(config, folder))
-    return accelerator
-
-
-def _tracker_options(config: TrainConfig, folder: Path) -> dict[str, Any]:
-    """What trackers are told besides. MLflow, unless it was told otherwise, writes to the workspace, not just here."""
-    if "mlflow" not in config.trackers:
-        return {}
-    options = {"run_name": folder.name}
-    if "MLFLOW_TRACKING_URI" not in os.environ:
-        import mlflow
-
-        home = ensure_folder(settings().home / "mlflow").resolve()
-        if importlib.util.find_spec("sqlalchemy"):
-            mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
-        else:  # mlflow-skinny knows only files, and those only if it is asked for them
-            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
-            mlflow.set_tracking_uri(home.as_uri())
-        options["logging_dir"] = str(home / "artifacts")
-    return {"mlflow": options}
 
 
 def check_batches(config: TrainConfig, data: TaskData, network: nn.Module, processes: int = 1) -> None:
@@ -379,34 +300,3 @@ def cannot_write(error: OSError) -> TrainingError:
         f"A checkpoint could not be written ({error.strerror or error}): free some space or make the folder writable, "
         "then resume; the checkpoint before is whole."
     )
-
-
-def environment(device: torch.device) -> dict[str, Any]:
-    """Versions and hardware, as `config.json` keeps them."""
-    versions = {}
-    for package in _PACKAGES:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
-    return {
-        "code": code_version(),
-        "python": platform.python_version(),
-        "packages": versions,
-        "system": platform.platform(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU",
-        "cores": available_cores(),
-        "threads": torch.get_num_threads(),
-        "memory_bytes": psutil.virtual_memory().total,
-    }
-
-
-def code_version() -> str:
-    """The package's version, and the commit where it is a checkout."""
-    from vision_core import __version__
-
-    command = ["git", "-C", str(REPOSITORY), "rev-parse", "--short", "HEAD"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return __version__
-    commit = found.stdout.strip()
-    return f"{__version__}+{commit}" if found.returncode == 0 and commit else __version__

@@ -21,6 +21,7 @@ import numpy as np
 from vision_core.data.duplicates import groups
 from vision_core.data.formats import measure, read_dataset
 from vision_core.data.index import DatasetIndex
+from vision_core.data.index.tables import contents
 from vision_core.data.library import get_dataset, list_datasets
 from vision_core.data.splits import assign_splits
 from vision_core.data.tasks import as_classification
@@ -164,8 +165,8 @@ class TaskData:
         """64 hexadecimal digits that differ when pictures, labels, boxes or splits do (files by their size)."""
         digest = hashlib.sha256(json.dumps([self.class_names, self.multi_label]).encode())
         for table in (self.index.images, self.index.boxes):
-            for name in table.column_names:
-                digest.update(json.dumps(table[name].to_pylist()).encode())
+            for part in contents(table):
+                digest.update(part)
         for row in range(len(self.index)):
             try:
                 digest.update(str(self.index.path(row).stat().st_size).encode())
@@ -198,7 +199,7 @@ def prepare(config: TrainConfig, kept: Path | None = None, progress: Stage | Non
     if kept is not None and (kept / "index.json").is_file():
         index = DatasetIndex.load(kept)
     else:
-        index = _with_splits(_for_task(_open(config.data, progress), config), config.seed, progress)
+        index = _with_splits(for_task(open_data(config.data, progress), config), config.seed, progress)
         if kept is not None:
             index.save(kept)
     multi_label = config.task == "classification" and bool((_label_counts(index) != 1)[_labelled(index)].any())
@@ -207,7 +208,7 @@ def prepare(config: TrainConfig, kept: Path | None = None, progress: Stage | Non
     return data
 
 
-def _open(name: str, progress: Stage | None) -> DatasetIndex:
+def open_data(name: str, progress: Stage | None) -> DatasetIndex:
     """A data set of the workspace by id or name, or a folder or archive."""
     for dataset in list_datasets():
         if name in (dataset.id, dataset.name):
@@ -220,7 +221,12 @@ def _open(name: str, progress: Stage | None) -> DatasetIndex:
     return measure(read_dataset(path.resolve(), progress=report))
 
 
-def _for_task(index: DatasetIndex, config: TrainConfig) -> DatasetIndex:
+def for_task(index: DatasetIndex, config: TrainConfig) -> DatasetIndex:
+    """The data set with the labels that the task learns from, as `config.labels_from` says.
+
+    Raises:
+        DataError: it has none of the kind.
+    """
     if config.task == "detection":
         if not index.has_boxes:
             raise DataError(f"{config.data!r} has no boxes, which a detector learns from: draw some, or classify.")
@@ -234,7 +240,7 @@ def _for_task(index: DatasetIndex, config: TrainConfig) -> DatasetIndex:
         return index
     if how != "crops":
         return as_classification(index, how)
-    folder = settings().home / "crops" / hashlib.sha256(_identity(index)).hexdigest()[:24]
+    folder = settings().home / "crops" / _identity(index)
     if (folder / "crops.json").is_file():
         return DatasetIndex.load(folder / "index")
     crops = as_classification(index, "crops", folder / "files")
@@ -243,9 +249,12 @@ def _for_task(index: DatasetIndex, config: TrainConfig) -> DatasetIndex:
     return crops
 
 
-def _identity(index: DatasetIndex) -> bytes:
-    tables = [table[name].to_pylist() for table in (index.images, index.boxes) for name in table.column_names]
-    return json.dumps([str(index.root), index.class_names, tables]).encode()
+def _identity(index: DatasetIndex) -> str:
+    digest = hashlib.sha256(json.dumps([str(index.root), index.class_names]).encode())
+    for table in (index.images, index.boxes):
+        for part in contents(table):
+            digest.update(part)
+    return digest.hexdigest()[:24]
 
 
 def _with_splits(index: DatasetIndex, seed: int, progress: Stage | None) -> DatasetIndex:

@@ -130,7 +130,7 @@ def _train(run: RunFolder, pulse: Pulse, signals: Signals) -> None:
         with closing(train(run, Watch(preparing, step))) as records:
             for record in records:
                 _tell(run, pulse, record, config.epochs)
-                if signals.asked or run.asked() == "cancel":
+                if peers.shared(signals.asked or run.asked() == "cancel"):
                     raise _Cancelled
     except Stop as stop:
         raise _Cancelled from stop
@@ -159,7 +159,8 @@ def _follow(run: RunFolder) -> None:
             time.sleep(POLL_S / 4)  # not in `shared`, which gives up after minutes: the queue may be long
         peers.shared(None, run.config().device)
         for _ in train(run, Watch(step=step)):
-            pass
+            if peers.shared(None):
+                return
         peers.part()
 
 

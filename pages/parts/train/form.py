@@ -91,7 +91,8 @@ def draw(found: list[Overview]) -> TrainConfig | None:
     task = _task(task_at)
     labels = _labels(labels_at, datasets.get(data), task)
     st.markdown("##### Which network?")
-    model = models.choose(task, found)
+    named = datasets[data].name if data in datasets else data
+    model = models.choose(task, found, (data, named))
     left, right = st.columns([1.15, 1], gap="large")
     start = None
     with left:

@@ -8,17 +8,20 @@ from pages import plain, told
 from vision_core.errors import VisionError
 from vision_core.models import get_spec, list_models
 from vision_core.models.catalogue import backbone_of
+from vision_core.models.published import published
 from vision_core.models.weights import badge
 from vision_core.predict import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR
-from vision_core.training.overview import Overview, known_speeds, rounded
+from vision_core.training.overview import METRIC_TITLES, Overview, known_speeds, rounded
 from vision_core.types import ModelSpec, Task
 
 FEW = 4
 CARD_PX = 262
+_EXPECT = "it orders networks, but your own pictures may be harder or easier."
 
 
-def choose(task: Task, found: list[Overview]) -> str:
-    """Cards to click; returns the chosen model's name, of `task`."""
+def choose(task: Task, found: list[Overview], data: tuple[str, ...]) -> str:
+    """Cards to click; returns the chosen model's name, of `task`. `found`: earlier runs; `data`: the names that
+    the chosen data set goes by."""
     chosen = _chosen(task)
     specs = list_models(task)
     if chosen not in [spec.name for spec in specs]:
@@ -28,7 +31,7 @@ def choose(task: Task, found: list[Overview]) -> str:
     speeds = known_speeds(found) | st.session_state.get("train_speeds", {})
     with st.container(horizontal=True, key="train_models"):
         for spec in shown:
-            _card(spec, spec.name == chosen, speeds.get(spec.name))
+            _card(spec, spec.name == chosen, speeds.get(spec.name), _reached(spec, found, data))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.toggle(f"Show all {len(specs)} networks", key="train_every_model")
         if everything:
@@ -57,8 +60,25 @@ def _first(specs: list[ModelSpec], chosen: str) -> list[ModelSpec]:
     return few if chosen in [spec.name for spec in few] else [get_spec(chosen), *few[: FEW - 1]]
 
 
-def _card(spec: ModelSpec, is_chosen: bool, speed: float | None) -> None:
-    """One network; `speed`: pictures a second in training, where it was measured here."""
+def _reached(spec: ModelSpec, found: list[Overview], data: tuple[str, ...]) -> str:
+    """The best figure of earlier runs of a network on the same data, in words; "" where there is none."""
+    mine = [
+        one
+        for one in found
+        if one.model == spec.name and one.record.config.get("data") in data and one.best is not None
+    ]
+    if not mine:
+        return ""
+    best = max(mine, key=lambda one: one.best or 0.0)
+    return f"{METRIC_TITLES.get(best.monitor, best.monitor)} {best.best:.1%} on these pictures"
+
+
+def _card(spec: ModelSpec, is_chosen: bool, speed: float | None, reached: str) -> None:
+    """One network.
+
+    Args:
+        speed: pictures a second in training, where it was measured here; reached: what an earlier run came to.
+    """
     with st.container(
         border=True, width=CARD_PX, height="stretch", key=f"train_card{'_chosen' if is_chosen else ''}_{spec.name}"
     ):
@@ -69,7 +89,11 @@ def _card(spec: ModelSpec, is_chosen: bool, speed: float | None) -> None:
         st.markdown(f":small[{plain(spec.suits)}]")
         measured = f"trains {rounded(speed)} pictures/s here" if speed else "speed here: estimate it below"
         weights = badge(spec) if backbone_of(spec) is None else "its backbone's weights to start from"
-        st.caption(f":material/download: {plain(weights)}  \n:material/speed: {measured}")
+        known = published(spec)
+        said = "nobody publishes a figure" if known is None else f"published: {known}"
+        lines = [f":material/download: {plain(weights)}", f":material/speed: {measured}"]
+        lines.append(f":material/military_tech: {f'your best run: {plain(reached)}' if reached else plain(said)}")
+        st.caption("  \n".join(lines), help=None if known is None else f"From {known.source}; {_EXPECT}")
         st.button(
             "Chosen" if is_chosen else "Choose",
             icon=":material/check_circle:" if is_chosen else None,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+
 import pyarrow as pa
 
 IMAGES = pa.schema(
@@ -26,3 +29,13 @@ BOXES = pa.schema(
     ]
 )
 EDGES = ("x_min", "y_min", "x_max", "y_max")
+_ROWS = 16_384
+
+
+def contents(table: pa.Table) -> Iterator[bytes]:
+    """A table's values, column by column and bounded in size: the same bytes for the same values, however stored."""
+    for name in table.column_names:
+        for start in range(0, len(table), _ROWS):
+            values = table[name].slice(start, _ROWS)
+            is_plain = pa.types.is_primitive(values.type) and not values.null_count
+            yield values.to_numpy().tobytes() if is_plain else json.dumps(values.to_pylist()).encode()

@@ -2,12 +2,14 @@
 
     python -m benchmarks.train_throughput
 
-Same network, pictures, batch size and number of threads; every contestant is a process of its own, and they take
-turns. *Bare*: the tuned step (channels last, an allocator that keeps its memory) on tensors that are ready. *Untuned*:
-the same without the tuning. *Reference*: the loop of torchvision's reference scripts, with its data loader (as many
-workers as cores), `RandomResizedCrop` or resize, flip, SGD, nothing tuned. *Ours*: `vision_core.training.loop.train`,
-pictures decoded and augmented, first epoch and judging left out, as its own records say. Frozen: all five epochs with
-everything that comes before, for ours the features too.
+Same network, pictures, batch size and number of threads. *Bare*: the tuned step (channels last, an allocator that keeps
+its memory) on tensors that are ready. *Untuned*: the same without the tuning. *Reference*: the loop of torchvision's
+reference scripts, with its data loader (as many workers as cores), `RandomResizedCrop` or resize, flip, SGD, nothing
+tuned. *Ours*: `vision_core.training.loop.train`, pictures decoded and augmented, judging left out, as its own records
+say. Frozen: all five epochs with everything that comes before (but imports), for ours the features too.
+
+Every contestant is a process of its own; they take turns, an epoch or some seconds each, the others waiting. Ratios are
+medians over the turns, so that a machine that is slower for a minute is slower for all of them.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -42,7 +45,11 @@ CASES: dict[str, dict[str, Any]] = {
     "YOLOv9-t 320 px": {"task": "detection", "model": "yolov9t", "size": 320, "batch": 8},
 }
 CONTESTANTS = ("bare", "untuned", "reference", "ours")
+RATIOS = (("ours", "bare"), ("ours", "reference"), ("bare", "untuned"))
+_KEYS = [f"{over} / {under}" for over, under in RATIOS]
 FROZEN_EPOCHS = 5
+SECONDS = 8.0
+Turns = Generator[dict[str, float], None, None]
 CLASSES = 10
 
 
@@ -72,8 +79,8 @@ def generate(folder: Path, count: int) -> None:
     (folder / "coco" / "annotations.json").write_text(json.dumps(coco), encoding="utf-8")
 
 
-def bare(case: dict[str, Any], data: Path, tuned: bool = True, seconds: float = 12.0) -> float:
-    """Pictures a second of the step alone."""
+def bare(case: dict[str, Any], tuned: bool) -> Turns:
+    """The step alone, for `SECONDS` a turn."""
     if tuned:
         from vision_core.allocator import tune_allocator
 
@@ -94,18 +101,15 @@ def bare(case: dict[str, Any], data: Path, tuned: bool = True, seconds: float = 
         losses(batch, targets).backward()
         optimiser.step()
 
-    return case["batch"] * _rate(step, seconds)
-
-
-def _rate(step: Callable[[], None], seconds: float) -> float:
-    """Steps a second, after two that warm up."""
     for _ in range(2):
         step()
-    count, started = 0, time.perf_counter()
-    while time.perf_counter() - started < seconds:
-        step()
-        count += 1
-    return count / (time.perf_counter() - started)
+    while True:
+        yield {}
+        count, started = 0, time.perf_counter()
+        while time.perf_counter() - started < SECONDS:
+            step()
+            count += case["batch"]
+        yield {"rate": count / (time.perf_counter() - started)}
 
 
 def _network(case: dict[str, Any]) -> tuple[Any, Callable[[Any, Any], Any]]:
@@ -133,10 +137,10 @@ def _targets(case: dict[str, Any]) -> Any:
     return [{"boxes": one, "labels": torch.randint(CLASSES, (3,))} for one in boxes]
 
 
-def reference(case: dict[str, Any], data: Path) -> float:
-    """Pictures a second of a loop in the manner of torchvision's references, from the second epoch on.
+def reference(case: dict[str, Any], data: Path) -> Turns:
+    """A loop in the manner of torchvision's references, an epoch a turn, the first one unmeasured.
 
-    Frozen: of all five epochs, as for ours.
+    Frozen: all epochs a turn, from fresh workers on.
     """
     import torch
 
@@ -145,18 +149,24 @@ def reference(case: dict[str, Any], data: Path) -> float:
     loader = _loader(case, data)
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.SGD(trained, 0.01, momentum=0.9, weight_decay=1e-4)
-    epochs = FROZEN_EPOCHS if case.get("frozen") else 2
-    started, pictures = time.perf_counter(), 0
-    for epoch in range(epochs):
-        if epoch == 1 and not case.get("frozen"):
-            started, pictures = time.perf_counter(), 0
+
+    def epoch() -> int:
+        pictures = 0
         for images, targets in loader:
             loss = losses(images, targets)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             pictures += len(images)
-    return pictures / (time.perf_counter() - started)
+        return pictures
+
+    if not case.get("frozen"):
+        epoch()
+    while True:
+        yield {}
+        started = time.perf_counter()
+        pictures = sum(epoch() for _ in range(FROZEN_EPOCHS if case.get("frozen") else 1))
+        yield {"rate": pictures / (time.perf_counter() - started)}
 
 
 def _loader(case: dict[str, Any], data: Path) -> Any:
@@ -197,11 +207,38 @@ def _loader(case: dict[str, Any], data: Path) -> Any:
     )
 
 
-def ours(case: dict[str, Any], data: Path) -> dict[str, float]:
-    """Pictures a second of the loop from the second epoch on, and its share of time spent waiting for pictures."""
+def ours(case: dict[str, Any], data: Path) -> Turns:
+    """Our loop, an epoch a turn, the first one unmeasured; `data_wait` is the share of time without a picture.
+
+    Frozen: a run a turn, each in a workspace of its own, so that no features are there yet.
+    """
+    import torchmetrics  # noqa: F401  (imports are left out for everyone)
+
+    from vision_core.training.loop import train
+
+    if case.get("frozen"):
+        pictures = FROZEN_EPOCHS * len(list((data / "classes/train").rglob("*.jpg")))
+        while True:
+            yield {}
+            with _run(case, data, FROZEN_EPOCHS) as run:
+                started = time.perf_counter()
+                for _ in train(run):
+                    pass
+                yield {"rate": pictures / (time.perf_counter() - started), "data_wait": 0.0}
+    with _run(case, data, 1000) as run:
+        records = train(run)
+        next(records)
+        while True:
+            yield {}
+            record = next(records)
+            yield {"rate": record["images_per_second"], "data_wait": record["data_wait"]}
+
+
+@contextmanager
+def _run(case: dict[str, Any], data: Path, epochs: int) -> Iterator[Any]:
+    """A new run of the case in a workspace of its own, gone afterwards."""
     from vision_core.run_folder import RunFolder
     from vision_core.training.config import make_config
-    from vision_core.training.loop import train
 
     is_frozen, is_detector = bool(case.get("frozen")), case["task"] == "detection"
     config = make_config(
@@ -212,7 +249,7 @@ def ours(case: dict[str, Any], data: Path) -> dict[str, float]:
         start="pretrained" if is_frozen else "scratch",
         input_size_px=case["size"],
         batch_size=case["batch"],
-        epochs=FROZEN_EPOCHS if is_frozen else 3,
+        epochs=epochs,
         device="cpu",
         patience=0,
         label_smoothing=0.0,
@@ -220,63 +257,86 @@ def ours(case: dict[str, Any], data: Path) -> dict[str, float]:
     )
     with TemporaryDirectory() as folder:
         os.environ["WHATWHERE_HOME"] = folder
-        run = RunFolder.create(Path(folder) / "run", config)
-        started = time.perf_counter()
-        records = list(train(run))
-        if is_frozen:
-            pictures = FROZEN_EPOCHS * len(list((data / "classes/train").rglob("*.jpg")))
-            return {"rate": pictures / (time.perf_counter() - started), "data_wait": 0.0}
-    later = records[1:]
-    waits = [record["data_wait"] for record in later]
-    return {
-        "rate": float(np.mean([record["images_per_second"] for record in later])),
-        "data_wait": float(np.mean(waits)),
-    }
+        yield RunFolder.create(Path(folder) / "run", config)
 
 
-def contestant(name: str, case: dict[str, Any], data: Path) -> dict[str, float]:
-    """One contestant, in this process."""
-    if name == "ours":
-        return ours(case, data)
-    if name == "reference":
-        return {"rate": reference(case, data)}
-    return {"rate": bare(case, data, tuned=name == "bare")}
+def contestant(name: str, case: dict[str, Any], data: Path) -> None:
+    """One contestant, in this process: ready, then a turn for every line on standard input."""
+    if name in ("bare", "untuned"):
+        turns = bare(case, name == "bare")
+    else:
+        turns = (ours if name == "ours" else reference)(case, data)
+    while True:
+        print(json.dumps(next(turns)), flush=True)
+        if not sys.stdin.readline():
+            return
+        print(json.dumps(next(turns)), flush=True)
 
 
-def measure(names: list[str], data: Path, rounds: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Every case: contestant to its figures, medians of rounds taken in turns."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
+def measure(names: list[str], data: Path, rounds: int) -> dict[str, Any]:
+    """Every case: contestant to its rates a turn, and the ratios of the turns; half of the pictures but for frozen."""
+    found: dict[str, Any] = {}
     for name in names:
         each: dict[str, list[dict[str, float]]] = {who: [] for who in CONTESTANTS}
-        for number in range(rounds):
-            order = CONTESTANTS[number % len(CONTESTANTS) :] + CONTESTANTS[: number % len(CONTESTANTS)]
-            for who in order:
-                command = [sys.executable, "-m", "benchmarks.train_throughput", "--one", who, name, str(data)]
-                said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                each[who].append(json.loads(said.splitlines()[-1]))
-                print(name, who, each[who][-1], flush=True)
-        found[name] = {
-            who: shared.spread(np.array([one["rate"] for one in of]))
-            | {"data_wait": float(np.median([one.get("data_wait", 0.0) for one in of]))}
-            for who, of in each.items()
-        }
+        with ExitStack() as started:
+            pictures = data / ("all" if CASES[name].get("frozen") else "half")
+            running = {who: started.enter_context(_started(who, name, pictures)) for who in CONTESTANTS}
+            for number in range(rounds):
+                order = CONTESTANTS[number % len(CONTESTANTS) :] + CONTESTANTS[: number % len(CONTESTANTS)]
+                for who in order:
+                    each[who].append(_turn(running[who]))
+                    print(name, who, each[who][-1], flush=True)
+        rates = {who: np.array([turn["rate"] for turn in of]) for who, of in each.items()}
+        found[name] = {who: shared.spread(of) for who, of in rates.items()}
+        for over, under in RATIOS:
+            found[name][f"{over} / {under}"] = shared.spread(rates[over] / rates[under])
+        found[name]["data_wait"] = float(np.median([turn.get("data_wait", 0.0) for turn in each["ours"]]))
     return found
+
+
+@contextmanager
+def _started(who: str, name: str, data: Path) -> Iterator[subprocess.Popen[str]]:
+    """A contestant's process, ready for its first turn; ended afterwards."""
+    command = [sys.executable, "-m", "benchmarks.train_throughput", "--one", who, name, str(data)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            _hear(process)
+            yield process
+        finally:
+            process.kill()
+
+
+def _turn(process: subprocess.Popen[str]) -> dict[str, float]:
+    assert process.stdin
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    found = _hear(process)
+    _hear(process)
+    return found
+
+
+def _hear(process: subprocess.Popen[str]) -> dict[str, float]:
+    assert process.stdout
+    for line in process.stdout:
+        if line.startswith("{"):
+            return json.loads(line)
+    raise RuntimeError(f"a contestant ended with exit status {process.wait()}; see above")
 
 
 def report(figures: dict[str, Any]) -> str:
     """The figures as Markdown."""
     rows = []
     for name, of in figures["cases"].items():
-        rates = {who: of[who]["median"] for who in CONTESTANTS}
-        each = [f"{rates[who]:.1f}" for who in CONTESTANTS]
-        wait = "—" if "frozen" in name else f"{100 * of['ours']['data_wait']:.1f}"
-        ratios = [f"{rates['ours'] / rates['bare']:.2f}x", f"**{rates['ours'] / rates['reference']:.1f}x**"]
-        rows.append([name, *each, *ratios, f"{rates['bare'] / rates['untuned']:.2f}x", wait])
-    head = ["", *CONTESTANTS, "ours / bare", "ours / reference", "what tuning gains", "ours waits for pictures, %"]
+        each = [f"{of[who]['median']:.1f}" for who in CONTESTANTS]
+        ratios = [f"**{of[key]['median']:.2f}x** ({of[key]['q25']:.2f} to {of[key]['q75']:.2f})" for key in _KEYS]
+        wait = "—" if "frozen" in name else f"{100 * of['data_wait']:.1f}"
+        rows.append([name, *each, *ratios, wait])
+    head = ["", *CONTESTANTS, *_KEYS, "ours waits for pictures, %"]
     return (
-        f"{shared.table(head, rows)}\n\nPictures a second in training, medians of {figures['rounds']} rounds; "
-        f"{figures['images']} JPEGs of 500 x 375, an eighth of them to judge by. Batches of 16 (lite0) and 8. Frozen: "
-        f"{FROZEN_EPOCHS} epochs with everything before them; the bare step there is one with a frozen backbone."
+        f"{shared.table(head, rows)}\n\nPictures a second in training, medians of {figures['rounds']} turns each; "
+        f"ratios are medians of the turns' own, with quartiles. {figures['images'] // 2} JPEGs of 500 x 375 (frozen: twice "
+        f"as many), an eighth of them to judge by. Batches of 16 (lite0) and 8. Frozen: {FROZEN_EPOCHS} epochs with everything "
+        "before them; the bare step there is one with a frozen backbone."
     )
 
 
@@ -284,17 +344,18 @@ def main() -> None:
     """Measures and writes the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=512)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
     parser.add_argument("--one", nargs=3, metavar=("WHO", "CASE", "DATA"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         who, name, data = options.one
-        print(json.dumps(contestant(who, CASES[name], Path(data))))
+        contestant(who, CASES[name], Path(data))
         return
     about = shared.context()
     with TemporaryDirectory() as folder:
-        generate(Path(folder), options.images)
+        generate(Path(folder) / "all", options.images)
+        generate(Path(folder) / "half", options.images // 2)
         cases = measure(options.cases, Path(folder), options.rounds)
     figures = {"images": options.images, "rounds": options.rounds, "cases": cases}
     shared.write("train_throughput", about, figures, report(figures))

@@ -253,7 +253,9 @@ def test_weights_on_their_way_are_told_of(workspace: Path, monkeypatch: pytest.M
     heard: list[tuple[int, int | None]] = []
     with loopback() as server:
         server.answer = lambda handler: handler.reply(200, content)
-        source = WeightsSource("download", "on-its-way.safetensors", url=f"{server.address}/on-its-way.safetensors")
+        source = WeightsSource(
+            kind="download", file_name="on-its-way.safetensors", url=f"{server.address}/on-its-way.safetensors"
+        )
         networks.build(replace(known, weights=source), CLASSES, "pretrained", lambda *told: heard.append(told))
     assert heard[-1] == (len(content), len(content))
 

@@ -88,7 +88,8 @@ class Session:
         torch.manual_seed(self.config.seed)
         if self.device.type == "cpu":
             torch.use_deterministic_algorithms(True, warn_only=True)
-            torch.utils.deterministic.fill_uninitialized_memory = False  # a third of a step, to show bugs we have not
+            # A third of a step on a CPU, which only shows bugs that we have not.
+            torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
         with self.accelerator.main_process_first():
             self.data = prepare(self.config, run.path / "data", progress)
         self.spec = get_spec(self.config.model)

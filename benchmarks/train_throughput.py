@@ -332,10 +332,11 @@ def report(figures: dict[str, Any]) -> str:
         wait = "—" if "frozen" in name else f"{100 * of['data_wait']:.1f}"
         rows.append([name, *each, *ratios, wait])
     head = ["", *CONTESTANTS, *_KEYS, "ours waits for pictures, %"]
+    few, all_of_them = figures["images"] // 2, figures["images"]
     return (
         f"{shared.table(head, rows)}\n\nPictures a second in training, medians of {figures['rounds']} turns each; "
-        f"ratios are medians of the turns' own, with quartiles. {figures['images'] // 2} JPEGs of 500 x 375 (frozen: twice "
-        f"as many), an eighth of them to judge by. Batches of 16 (lite0) and 8. Frozen: {FROZEN_EPOCHS} epochs with everything "
+        f"ratios are medians of the turns' own, with quartiles. {few} JPEGs of 500 x 375 (frozen: {all_of_them}), an "
+        f"eighth of them to judge by. Batches of 16 (lite0) and 8. Frozen: {FROZEN_EPOCHS} epochs with everything "
         "before them; the bare step there is one with a frozen backbone."
     )
 

@@ -5,8 +5,11 @@
 Same network, pictures, batch size and number of threads. *Bare*: the tuned step (channels last, an allocator that keeps
 its memory) on tensors that are ready. *Untuned*: the same without the tuning. *Reference*: the loop of torchvision's
 reference scripts, with its data loader (as many workers as cores), `RandomResizedCrop` or resize, flip, SGD, nothing
-tuned. *Ours*: `vision_core.training.loop.train`, pictures decoded and augmented, judging left out, as its own records
-say. Frozen: all five epochs with everything that comes before (but imports), for ours the features too.
+tuned. *Ours*: `vision_core.training.loop.train`, judging and checkpoints left out, as its own records say. It augments
+every picture anew, but keeps decoded ones in memory (up to a quarter of what is free) after the first epoch, which is
+not measured; the reference decodes again each time, as it does. Frozen: all five epochs with everything that comes
+before (but imports): ours computes the features of one plain view of each picture, checkpoints included; the reference
+shows the network five augmented ones.
 
 Every contestant is a process of its own; they take turns, an epoch or some seconds each, the others waiting. Ratios are
 medians over the turns, so that a machine that is slower for a minute is slower for all of them.
@@ -337,7 +340,8 @@ def report(figures: dict[str, Any]) -> str:
         f"{shared.table(head, rows)}\n\nPictures a second in training, medians of {figures['rounds']} turns each; "
         f"ratios are medians of the turns' own, with quartiles. {few} JPEGs of 500 x 375 (frozen: {all_of_them}), an "
         f"eighth of them to judge by. Batches of 16 (lite0) and 8. Frozen: {FROZEN_EPOCHS} epochs with everything "
-        "before them; the bare step there is one with a frozen backbone."
+        "before them, ours from one plain view of each picture; the bare step there is one with a frozen backbone. Ours "
+        "keeps decoded pictures in memory after the first epoch, which is not measured; the reference decodes each time."
     )
 
 

@@ -189,6 +189,9 @@ def test_paths_are_kept_whole(labelled: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(labelled.parent)
     assert jobs.anchored(any_config(data="data")).data == str(labelled)
     assert jobs.anchored(any_config(data="My shelf")).data == "My shelf"
+    assert jobs.anchored(any_config(start="data")).start == str(labelled)
+    (labelled.parent / "scratch").mkdir()
+    assert jobs.anchored(any_config(start="scratch")).start == "scratch", "a word, whatever folders are called"
 
 
 # ---------------------------------------------------------------- a run at work

@@ -53,6 +53,13 @@ def test_from_scratch_nothing_is_frozen(preset: str, task: Task):
     assert (config.frozen_epochs, config.views, config.layer_decay) == (0, 0, 1.0)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_from_scratch_instant_has_not_the_numbers_of_a_head(task: Task):
+    config, whole = (make_config("p", task, "m", preset, start="scratch") for preset in ("instant", "balanced"))
+    assert config.changed(preset="balanced") == whole
+    assert make_config("p", task, "m", "instant", start="scratch", learning_rate=1e-2).learning_rate == 1e-2
+
+
 def test_a_change_wins_over_the_preset():
     config = make_config("p", "classification", "m", "thorough", mix="none", ema_decay=0.5, epochs=3)
     assert (config.mix, config.ema_decay, config.epochs, config.augmentation) == ("none", 0.5, 3, "strong")

@@ -22,6 +22,8 @@ LabelsFrom = Literal["auto", "labels", "presence", "majority", "crops"]
 Balance = Literal["none", "weights", "sampling"]
 Mix = Literal["none", "mixup_cutmix", "mosaic"]
 TRACKERS = ("tensorboard", "mlflow", "wandb", "trackio")
+STARTS = ("pretrained", "scratch")
+"""What `start` may say besides a path."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,10 +294,20 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 )
 
 
-def make_config(data: str, task: Task, model: str, preset: str = "balanced", **changes: Any) -> TrainConfig:
-    """A preset's configuration for this task, with `changes`.
+def usual_changes(preset: str, task: Task, start: str) -> dict[str, Any]:
+    """What a preset changes of the defaults for this task.
 
-    From scratch nothing is frozen and all layers learn alike, whatever the preset says.
+    From scratch nothing is frozen and all layers learn alike, whatever the preset says; "instant", whose numbers are
+    those of a head, then has the ones of "balanced".
+    """
+    if start != "scratch":
+        return dict(PRESETS[preset].changes(task))
+    whole = PRESETS["balanced" if preset == "instant" else preset].changes(task)
+    return {**whole, "frozen_epochs": 0, "views": 0, "layer_decay": 1.0}
+
+
+def make_config(data: str, task: Task, model: str, preset: str = "balanced", **changes: Any) -> TrainConfig:
+    """A preset's configuration for this task (see `usual_changes`), with `changes`.
 
     Raises:
         SettingsError: an unknown preset or setting, or a value outside its range.
@@ -304,9 +316,7 @@ def make_config(data: str, task: Task, model: str, preset: str = "balanced", **c
         raise SettingsError(f"There is no preset {preset!r}; use {', '.join(PRESETS)}.{suggest(preset, list(PRESETS))}")
     if task not in ("classification", "detection"):
         raise SettingsError(f"task is {task!r}; allowed is 'classification' or 'detection'.")
-    chosen = dict(PRESETS[preset].changes(task))
-    if changes.get("start") == "scratch":
-        chosen |= {"frozen_epochs": 0, "views": 0, "layer_decay": 1.0}
+    chosen = usual_changes(preset, task, changes.get("start", "pretrained"))
     if "epochs" in changes and isinstance(changes["epochs"], int):  # fewer epochs: the same share of them frozen
         frozen = chosen.get("frozen_epochs", 0)
         every = chosen["epochs"]

@@ -58,13 +58,9 @@ def submit(config: TrainConfig, name: str = "", parent: str = "") -> RunFolder:
 
 
 def anchored(config: TrainConfig) -> TrainConfig:
-    """The same with whole paths: a run may be resumed from any folder."""
-    whole = {
-        name: str(Path(value).resolve())
-        for name, value in (("data", config.data), ("start", config.start))
-        if os.path.exists(value)
-    }
-    return replace(config, **whole)
+    """The same with whole paths: a run may be resumed from any folder. The words that `start` knows stay words."""
+    named = {"data": config.data} if config.start in STARTS else {"data": config.data, "start": config.start}
+    return replace(config, **{name: str(Path(it).resolve()) for name, it in named.items() if os.path.exists(it)})
 
 
 def start(run: RunFolder) -> None:

@@ -14,9 +14,11 @@ import pytest
 
 from tests.training_processes import CLASSIFIER, DETECTOR, exit_status, paint_boxed, paint_labelled
 from vision_core.__main__ import main
+from vision_core.errors import SettingsError
 from vision_core.run_folder import STATUS, RunFolder, create_run
 from vision_core.runs import list_runs
-from vision_core.training.config import make_config
+from vision_core.train_commands import _settings
+from vision_core.training.config import TrainConfig, make_config
 
 ROOT = Path(__file__).parent.parent
 SMALL = ("--device", "cpu", "--set", "threads=1", "--batch-size", "6", "--learning-rate", "0.001")
@@ -141,7 +143,8 @@ def test_several_processes_make_one_run(labelled: Path, tmp_path: Path) -> None:
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
     assert json.loads(line)["epochs"] == 2
     assert done.stderr.count("Epoch 2 of 2") == 1
-    assert [path.name for path in (tmp_path / "workspace" / "runs").glob("*/config.json")] == ["config.json"]
+    (path,) = (tmp_path / "workspace" / "runs").glob("*/config.json")
+    assert json.loads(path.read_text())["environment"]["processes"] == 2
 
 
 @pytest.mark.parametrize(
@@ -173,6 +176,22 @@ def test_a_configuration_that_cannot_work_is_one_line_and_leaves_no_run(
     assert printed.out == ""
     assert said in printed.err.splitlines()[-1]
     assert not list(workspace.glob("runs/*"))
+
+def test_settings_are_read_as_what_they_may_be() -> None:
+    def read(*pairs: str) -> TrainConfig:
+        return make_config("x", "classification", "resnet18", **_settings(list(pairs)))
+
+    assert read("balance=none").balance == read("mix=None").mix == "none"
+    assert read("augmentation=none").augmentation == "none"
+    assert (read("device=none").device, read("learning_rate=null").learning_rate) == (None, None)
+    assert read("trackers=tensorboard").trackers == ("tensorboard",)
+    assert read("trackers=tensorboard, mlflow").trackers == ("tensorboard", "mlflow")
+    assert read('trackers=["mlflow"]').trackers == ("mlflow",)
+    assert read("trackers=none").trackers == ()
+    assert (read("seed=7").seed, read("compile=true").compile, read("optimizer=lion").optimizer) == (7, True, "lion")
+    with pytest.raises(SettingsError, match="epochs is 'none'"):
+        read("epochs=none")
+
 
 
 def test_data_that_are_not_there_fail_the_run_with_a_sentence(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -103,19 +103,30 @@ def _configuration(data: str, task: str, model: str, preset: str, changes: dict[
 
 def _settings(pairs: list[str]) -> dict[str, Any]:
     """`NAME=VALUE` as a setting's name and a plain value: a number, true, false, none, a list, or text."""
-    from vision_core.training.config import SETTINGS
+    from vision_core.training.config import SETTINGS, TrainConfig
 
+    hints = get_type_hints(TrainConfig)
     found: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or name not in SETTINGS:
             known = suggest(name, sorted(SETTINGS)) if equals else " Write it as NAME=VALUE."
             raise SettingsError(f"--set {pair!r} names no setting.{known}")
-        try:
-            found[name] = None if text.lower() in ("none", "null") and name != "mix" else json.loads(text)
-        except ValueError:
-            found[name] = text
+        found[name] = _value(hints[name], text)
     return found
+
+
+def _value(hint: Any, text: str) -> Any:
+    """Text as a value of a setting of this type: `none` is nothing only where nothing is allowed."""
+    is_none = text.lower() in ("none", "null")
+    if get_origin(hint) is tuple and not text.startswith("["):  # names need no brackets
+        return [] if is_none else [name.strip() for name in text.split(",")]
+    if is_none:
+        return None if type(None) in get_args(hint) else "none"
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _number(option: str, text: str) -> float:

@@ -177,6 +177,7 @@ def test_a_configuration_that_cannot_work_is_one_line_and_leaves_no_run(
     assert said in printed.err.splitlines()[-1]
     assert not list(workspace.glob("runs/*"))
 
+
 def test_settings_are_read_as_what_they_may_be() -> None:
     def read(*pairs: str) -> TrainConfig:
         return make_config("x", "classification", "resnet18", **_settings(list(pairs)))
@@ -191,7 +192,6 @@ def test_settings_are_read_as_what_they_may_be() -> None:
     assert (read("seed=7").seed, read("compile=true").compile, read("optimizer=lion").optimizer) == (7, True, "lion")
     with pytest.raises(SettingsError, match="epochs is 'none'"):
         read("epochs=none")
-
 
 
 def test_data_that_are_not_there_fail_the_run_with_a_sentence(tmp_path: Path) -> None:

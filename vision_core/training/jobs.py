@@ -26,7 +26,7 @@ from vision_core.errors import DataError, SettingsError
 from vision_core.run_folder import STATUS, Request, RunFolder, create_run
 from vision_core.settings import REPOSITORY, settings
 from vision_core.training import turns
-from vision_core.training.config import TrainConfig
+from vision_core.training.config import STARTS, TrainConfig
 from vision_core.training.pulse import Report, identity
 from vision_core.training.turns import move, queue
 

@@ -23,6 +23,7 @@ from vision_core.settings import settings
 from vision_core.training import export, preflight, snippets
 from vision_core.training.checkpoints import save_weights
 from vision_core.training.config import TrainConfig, make_config
+from vision_core.training.finder import Finder
 from vision_core.training.networks import plain
 
 HOSTILE = "\"); import os; os.system(\"x\") #\n'''\u202e\\"
@@ -127,6 +128,25 @@ def test_the_code_makes_the_same_configuration(preset: str, task: Any, model: st
 def test_the_code_shows_only_what_differs_from_the_preset() -> None:
     config = make_config("photos", "classification", "resnet18", preset="balanced", batch_size=7)
     assert snippets.changes(config) == {"batch_size": 7}
+    assert snippets.changes(config.changed(input_size_px=224)) == {"batch_size": 7}, "a run writes its own size down"
+    assert snippets.changes(config.changed(input_size_px=160)) == {"input_size_px": 160, "batch_size": 7}
+
+
+@pytest.mark.parametrize("task", ["classification", "detection"])
+@pytest.mark.parametrize("preset", ["instant", "thorough"])
+def test_the_code_of_a_start_from_scratch_makes_the_same_configuration(preset: str, task: Any) -> None:
+    for changes in ({}, {"learning_rate": 1e-2, "batch_size": 64, "weight_decay": 0.5}):
+        config = make_config("photos", task, "own", preset, start="scratch", epochs=3, **changes)
+        assert snippets.changes(config) == {"start": "scratch", "epochs": 3} | changes
+        code = snippets.python_code(config).split("# Train\n")[0]
+        assert run_lines(code, Path.cwd())["config"] == config
+
+
+def test_the_code_searches_where_no_rate_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Finder((1e-5, 1e-4), (2.0, 1.5), 3e-4)
+    monkeypatch.setattr("vision_core.training.finder.find_learning_rate", lambda config: found)
+    code = snippets.python_code(make_config("photos", "classification", "resnet18", learning_rate=None))
+    assert run_lines(code.split("# Train\n")[0], Path.cwd())["config"].learning_rate == 3e-4
 
 
 @pytest.mark.parametrize(
@@ -194,6 +214,32 @@ def test_weights_that_are_nowhere_are_refused(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(WeightsError, match="WHATWHERE_OFFLINE is set"):
         preflight.check(shelf_config().changed(model="resnet18"))
     preflight.check(shelf_config().changed(model="resnet18", start="scratch"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"optimizer": "adamwx"}, "timm does not know.*adamw"),
+        ({"device": "cuda:99"}, "cannot be used on this machine"),
+        ({"device": "cpu", "precision": "fp16"}, "'fp16', which wants a GPU"),
+        ({"trackers": ["trackio"]}, "pip install trackio"),
+    ],
+)
+def test_what_this_machine_has_not_is_refused(
+    changes: dict[str, Any], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accelerate.tracking.get_available_trackers", lambda: ["tensorboard"])
+    with pytest.raises(SettingsError, match=reason):
+        preflight.check(shelf_config(**changes))
+    preflight.check(shelf_config(optimizer="SGD", device="cpu", precision="bf16", trackers=["tensorboard"]))
+
+
+def test_a_damaged_run_forbids_no_other() -> None:
+    config = shelf_config()
+    broken, _ = (RunFolder.create(settings().home / "runs" / name, config.changed(data="/srv/x")) for name in "ab")
+    (broken.path / "config.json").write_text("{", encoding="utf-8")
+    preflight.check_places(config)
+    preflight.check_places(config.changed(data="/srv/x"))
 
 
 def test_only_places_that_visitors_may_open() -> None:

@@ -7,16 +7,23 @@ found.pictures, found.classes, found.notes
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import torch
+from timm.optim import list_optimizers  # pyright: ignore[reportPrivateImportUsage]
 
 from vision_core.data.library import list_datasets
-from vision_core.errors import DataError, WeightsError
+from vision_core.errors import DataError, SettingsError, WeightsError, suggest
 from vision_core.models.catalogue import backbone_of, get_spec
 from vision_core.models.weights import is_on_disk, load_state_dict
+from vision_core.predict import choose_device
 from vision_core.run_folder import CONFIG, list_run_folders
 from vision_core.settings import allowed_path, ensure_folder, settings
-from vision_core.training.config import TrainConfig
+from vision_core.training.config import STARTS, TrainConfig
 from vision_core.training.task_data import Stage, TaskData, prepare
 
 WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt")
@@ -48,6 +55,7 @@ def check(config: TrainConfig, progress: Stage | None = None) -> Preflight:
         VisionError: it cannot be trained; the sentence says why and what to do.
     """
     _check_weights(config)
+    _check_machine(config)
     data = prepare(config, progress=progress)
     _check_batches(config, data)
     classes = tuple(zip(data.class_names, data.class_counts().tolist(), strict=True))
@@ -67,13 +75,20 @@ def check_places(config: TrainConfig) -> None:
         SettingsError: names the place and what to do.
     """
     known = {name for dataset in list_datasets() for name in (dataset.id, dataset.name)}
-    earlier = [run.read(CONFIG) for run in list_run_folders()]
+    earlier = list(_earlier())
     if config.data not in known | {str(values.get("data")) for values in earlier}:
         allowed_path(Path(config.data), settings())
-    places = {"pretrained", "scratch", *(str(values.get("start")) for values in earlier)}
+    places = {*STARTS, *(str(values.get("start")) for values in earlier)}
     places |= {str(run.path) for run in list_run_folders()}
     if config.start not in places and Path(config.start).parent != _uploads():
         allowed_path(Path(config.start), settings())
+
+
+def _earlier() -> Iterator[dict[str, Any]]:
+    """What earlier runs were told; a damaged one says nothing."""
+    for run in list_run_folders():
+        with suppress(DataError, OSError):
+            yield run.read(CONFIG)
 
 
 def _uploads() -> Path:
@@ -92,6 +107,27 @@ def _check_weights(config: TrainConfig) -> None:
         raise WeightsError(
             f"The weights of {spec.title} are not on this machine and WHATWHERE_OFFLINE is set: choose an embedded "
             "model, or start it from scratch."
+        )
+
+
+def _check_machine(config: TrainConfig) -> None:
+    """Whether this machine has the device, and its libraries the optimiser and the trackers."""
+    if config.device is not None:
+        choose_device(config.device)
+    if config.precision == "fp16" and (config.device == "cpu" or not torch.cuda.is_available()):
+        raise SettingsError("precision is 'fp16', which wants a GPU: use 'auto', 'bf16' or 'fp32' on a CPU.")
+    known = [str(name) for name in list_optimizers()]
+    if config.optimizer.lower() not in known:
+        nearest = suggest(config.optimizer, known)
+        raise SettingsError(f"optimizer is {config.optimizer!r}, which timm does not know.{nearest}")
+    if not config.trackers:
+        return
+    from accelerate.tracking import get_available_trackers
+
+    missing = [name for name in config.trackers if name not in map(str, get_available_trackers())]
+    if missing:
+        raise SettingsError(
+            f"The tracker {missing[0]!r} needs a package that is not installed: try 'pip install {missing[0]}'."
         )
 
 

@@ -6,8 +6,11 @@ Whatever a user typed enters the code through `repr` only, so that a hostile nam
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
-from vision_core.training.config import PRESETS, TrainConfig, make_config
+from vision_core.errors import VisionError
+from vision_core.models.catalogue import get_spec
+from vision_core.training.config import PRESETS, TrainConfig, make_config, usual_changes
 
 FOLDER = "my-run"
 _FIRST = ("data", "task", "model", "preset")
@@ -34,21 +37,36 @@ def notebook(config: TrainConfig) -> bytes:
 
 def changes(config: TrainConfig) -> dict[str, object]:
     """What a configuration has other than its preset, by name."""
+    config, usual = unsized(config), _usual(config)
     values = {name: getattr(config, name) for name in config.to_json() if name not in _FIRST}
-    return {name: value for name, value in values.items() if value != _preset_value(config, name)}
+    return {name: value for name, value in values.items() if value != usual[name]}
 
 
-def _preset_value(config: TrainConfig, name: str) -> object:
-    if config.preset in PRESETS:
-        return getattr(make_config(config.data, config.task, config.model, config.preset), name)
-    defaults = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
-    return defaults[name]
+def unsized(config: TrainConfig) -> TrainConfig:
+    """The same without an input size where it is the model's own, which a run writes down once it has started."""
+    try:
+        own = get_spec(config.model).preprocessing.size_px
+    except VisionError:
+        return config
+    return config.changed(input_size_px=None) if config.input_size_px == own else config
+
+
+def _usual(config: TrainConfig) -> dict[str, object]:
+    """What `make_config`, or `TrainConfig`, gives every setting that it is not told."""
+    usual: dict[str, object] = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+    if config.preset not in PRESETS:
+        return usual
+    told: dict[str, Any] = {"start": config.start, "epochs": config.epochs}
+    made = make_config(config.data, config.task, config.model, config.preset, **told)
+    own = usual_changes(config.preset, config.task, config.start)
+    return usual | {name: getattr(made, name) for name in usual if name not in told} | {"epochs": own["epochs"]}
 
 
 def _steps(config: TrainConfig) -> list[tuple[str, str]]:
     """Title and code of each step; the titles hold nothing that a user wrote."""
     return [
         ("What to learn, and how", _configuration(config)),
+        *([("How fast to learn", _search())] if config.learning_rate is None else []),
         ("Train", _training()),
         ("What came of it", _using(config)),
     ]
@@ -67,6 +85,16 @@ def _configuration(config: TrainConfig) -> str:
             f"config = {maker}(",
             *lines,
             ")",
+        ]
+    )
+
+
+def _search() -> str:
+    return "\n".join(
+        [
+            "from vision_core.training.finder import find_learning_rate",
+            "",
+            "config = config.changed(learning_rate=find_learning_rate(config).suggestion)",
         ]
     )
 

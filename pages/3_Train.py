@@ -61,7 +61,7 @@ def watching(found: list[Overview]) -> None:
     with right, told():
         record = one.record
         st.markdown(f"### {plain(record.name)}")
-        about = [runs.badge(one), plain(one.model), one.task, plain(str(record.config.get("preset", "")))]
+        about = [runs.badge(one), plain(one.model), plain(one.task), plain(str(record.config.get("preset", "")))]
         st.caption(" · ".join(about))
         if record.note:
             st.markdown(plain(record.note))

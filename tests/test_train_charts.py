@@ -13,7 +13,17 @@ from vision_core.training import charts, lesson
 from vision_core.training.charts import Curve
 from vision_core.training.config import TrainConfig, make_config
 from vision_core.training.finder import Finder
-from vision_core.training.overview import duration, known_speeds, overview, overviews, read_history, read_log
+from vision_core.training.overview import (
+    duration,
+    known_speeds,
+    metric_help,
+    metric_title,
+    money,
+    overview,
+    overviews,
+    read_history,
+    read_log,
+)
 
 HOSTILE = "<b>$x$ %{y} & a name that no legend on any phone would ever have room for"
 
@@ -60,7 +70,7 @@ def test_training_is_dotted_validation_solid() -> None:
 
 
 def test_the_metric_is_in_percent_and_the_kept_epoch_has_a_ring() -> None:
-    figure: Any = charts.metric([Curve("mine", HISTORY)], "top1")
+    figure: Any = charts.metric([Curve("mine", HISTORY)], "top1", "classification")
     assert list(figure.data[0].y) == pytest.approx([40, 60, 55])
     ring = figure.data[1]
     assert (list(ring.x), list(ring.y), ring.marker.symbol) == ([2], [60], "circle-open")
@@ -76,7 +86,7 @@ def test_a_run_keeps_its_colour_while_another_has_no_record() -> None:
 
 
 def test_a_small_gain_does_not_fill_the_axis() -> None:
-    figure: Any = charts.metric([Curve("mine", [record(1, 0.90), record(2, 0.91)])], "top1")
+    figure: Any = charts.metric([Curve("mine", [record(1, 0.90), record(2, 0.91)])], "top1", "classification")
     low, high = figure.layout.yaxis.range
     assert high - low >= 14
     assert low < 90
@@ -111,6 +121,42 @@ def test_names_are_escaped_and_cut() -> None:
     bars: Any = charts.class_counts([(HOSTILE, 3), ("cat", 5)])
     assert bars.data[0].customdata[0] == ["cat"]
     assert "<b>" not in bars.data[0].customdata[1][0]
+
+
+def test_curves_of_one_name_differ_in_the_legend() -> None:
+    long = "EfficientNet-Lite0 on Fashion Shelf"
+    runs = [Curve(name, HISTORY) for name in (f"{long}, instant", f"{long}, balanced", "twin", "twin", "short")]
+    for figure in (charts.losses(runs), charts.metric(runs, "top1", "classification"), charts.speed(runs)):
+        legend = [trace.name for trace in figure.data if trace.showlegend is not False]  # type: ignore[attr-defined]
+        assert legend == [
+            "EfficientNet-L… Shelf, instant",
+            "EfficientNet-L…Shelf, balanced",
+            "twin (1)",
+            "twin (2)",
+            "short",
+        ]
+
+
+def test_a_slow_network_has_a_plain_speed() -> None:
+    figure: Any = charts.speed([Curve("slow", [record(1, 0.5, images_per_second=0.5)])])
+    assert ".3~s" not in figure.data[0].hovertemplate, "0.5 would be 500m"
+
+
+def test_a_metric_is_called_by_its_task() -> None:
+    assert metric_title("map", "detection") == "AP (COCO)"
+    assert metric_title("map", "classification") == "Mean AP over labels"
+    assert metric_title("new", "detection") == "new"
+    names = ("top1", "f1_macro", "f1_micro", "ece", "map", "map50", "map75", "map_small", "ar100")
+    helps = [metric_help(name, task) for name in names for task in ("classification", "detection")]
+    assert all(said.endswith(".") for said in helps)
+    assert len(set(helps)) == len(names) + 1
+    figure: Any = charts.metric([Curve("mine", [record(1, 0.4, metrics={"map": 0.2})])], "map", "classification")
+    assert figure.layout.yaxis.title.text == "Mean AP over labels, %"
+
+
+@pytest.mark.parametrize(("usd", "said"), [(0, "0.00"), (0.002, "under 0.01"), (0.126, "0.13"), (1234.5, "1,234.50")])
+def test_money_is_in_plain_digits(usd: float, said: str) -> None:
+    assert money(usd) == said
 
 
 def test_rare_classes_are_left_out_and_that_is_said() -> None:
@@ -192,7 +238,15 @@ def test_the_lesson_changes_only_start_and_share() -> None:
 
 
 def test_the_lesson_of_an_instant_run_trains_all_of_the_network_from_scratch() -> None:
-    assert [run.views for run in lesson.lesson(config(preset="instant"))] == [4, 0, 4, 4, 4]
+    asked = config(preset="instant", epochs=9, seed=3)
+    transfer, scratch, *_ = runs = lesson.lesson(asked)
+    assert [run.views for run in runs] == [4, 0, 4, 4, 4]
+    usual = config(preset="balanced", start="scratch")
+    for name in ("learning_rate", "weight_decay", "batch_size"):
+        assert getattr(transfer, name) == getattr(asked, name)
+        assert getattr(scratch, name) == getattr(usual, name) != getattr(asked, name)
+    assert (scratch.epochs, scratch.patience, scratch.seed) == (9, 0, 3)
+    assert lesson.lesson(asked.changed(batch_size=5))[1].batch_size == 5, "what was chosen stays"
 
 
 def test_runs_of_one_lesson_find_each_other(tmp_path: Path) -> None:

@@ -16,11 +16,12 @@ from tests.test_data_page import click, every, said, seen, select, words
 from tests.test_train_charts import HISTORY
 from vision_core.data.library import Dataset, add_shelf
 from vision_core.errors import SettingsError
-from vision_core.run_folder import RunFolder, create_run, list_run_folders, list_trash
+from vision_core.run_folder import STATUS, RunFolder, create_run, list_run_folders, list_trash
 from vision_core.training import jobs, lesson
 from vision_core.training.config import TrainConfig, make_config
 from vision_core.training.estimate import Estimate
 from vision_core.training.finder import Finder
+from vision_core.training.pulse import identity
 
 ROOT = Path(__file__).parent.parent
 HOSTILE = "**bold** $x$ <b>:red[x]"
@@ -30,7 +31,6 @@ OpenPage = Callable[..., AppTest]
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
     """Opens the page; `fill` is what its form shows at first."""
-    start._checked.clear()
     start._measured.clear()
     monkeypatch.setattr(jobs, "submit", lambda config, name="", parent="": written(config, name, "queued", parent))
 
@@ -57,7 +57,7 @@ def config(shelf: Dataset, **changes: Any) -> TrainConfig:
 def written(asked: TrainConfig, name: str, state: str, parent: str = "", **status: Any) -> RunFolder:
     """A run in the workspace that no process works on; a queued or running one claims to be this process."""
     run = create_run(asked, name, parent)
-    run.set_status(state=state, epochs=asked.epochs, **status)
+    run.write(STATUS, {"state": state, "epochs": asked.epochs, "heartbeat": time.time(), **identity(), **status})
     if state not in ("queued",):
         run.write_lines("metrics.jsonl", HISTORY)
     return run
@@ -195,10 +195,10 @@ def test_an_estimate_tells_time_memory_and_money(
 
     monkeypatch.setattr("vision_core.training.estimate.estimate", fake)
     app = click(page(config(shelf, preset="balanced")), "Estimate before starting")
+    assert "trains 1,234 pictures/s here" in words(app)
     figures = {metric.label: metric.value for metric in app.metric}
     assert figures == {"Time": "2 h 0 min", "An epoch": "4 min", "Pictures/s": "1,234", "Memory, GB": "2.3"}
     assert "From four steps" in words(app).replace("\\", "")
-    assert "trains 1,234 pictures/s here" in words(app)
     prices = select(app, "At the price of")
     seen(prices.set_value(prices.options[1]).run())
     assert "Money, USD" in {metric.label for metric in app.metric}
@@ -213,8 +213,9 @@ def test_the_search_suggests_a_rate(page: OpenPage, shelf: Dataset, monkeypatch:
     assert app.number_input(key="train_rate").value == 3.7e-5
 
 
-def test_the_lesson_queues_five_runs_and_overlays_them(page: OpenPage, shelf: Dataset) -> None:
-    app = click(page(config(shelf, preset="balanced", epochs=2)), "Queue the five runs")
+def test_the_lesson_queues_five_runs_and_overlays_them(page: OpenPage) -> None:
+    asked = config(add_shelf(40, seed=3), preset="balanced", epochs=2, labels_from="presence")
+    app = click(page(asked), "Queue the five runs")
     runs = [run.read("config.json") for run in list_run_folders()]
     assert len(runs) == 5
     assert len({run["parent"] for run in runs}) == 1

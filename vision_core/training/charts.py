@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vision_core.charts import COLOURS, FRAME_PX, LEGEND_PX, escape
 from vision_core.data.charts import framed, sentence, short_name
-from vision_core.training.overview import METRIC_TITLES
+from vision_core.training.overview import metric_title
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -40,24 +40,26 @@ def losses(runs: Sequence[Curve]) -> Figure:
     shown = [(number, run) for number, run in enumerate(runs) if run.history]
     if not shown:
         return sentence(_NOTHING)
+    names = _names(runs)
     figure = _by_epoch("loss", shown, len(runs) if len(runs) > 1 else 2)
     for number, run in shown:
         for part, title, dash in (("train", "training", "dot"), ("val", "validation", "solid")):
             points = [(r["epoch"], r.get(part, {}).get("loss")) for r in run.history]
-            _line(figure, number, points, _name(run, title, len(runs)), f"{title} loss %{{y:.4~g}}", dash)
+            _line(figure, number, points, title if len(runs) == 1 else names[number], f"{title} loss %{{y:.4~g}}", dash)
             figure.data[-1].showlegend = len(runs) == 1 or part == "val"
     return figure
 
 
-def metric(runs: Sequence[Curve], name: str) -> Figure:
-    """One metric of each run by epoch, in percent, its best value marked with a ring."""
+def metric(runs: Sequence[Curve], name: str, task: str) -> Figure:
+    """One metric of each run, all of this task, by epoch, in percent, its best value marked with a ring."""
     shown = [(n, run) for n, run in enumerate(runs) if any(name in line.get("metrics", {}) for line in run.history)]
     if not shown:
         return sentence(_NOTHING)
-    figure = _by_epoch(f"{METRIC_TITLES.get(name, name)}, %", shown, len(runs))
+    names = _names(runs)
+    figure = _by_epoch(f"{metric_title(name, task)}, %", shown, len(runs))
     for number, run in shown:
         points = [(r["epoch"], _percent(r.get("metrics", {}).get(name))) for r in run.history]
-        _line(figure, number, points, _name(run, "", len(runs)), "%{y:.1f} %", "solid")
+        _line(figure, number, points, names[number], "%{y:.1f} %", "solid")
         kept = [(r["epoch"], _percent(r.get("metrics", {}).get(name))) for r in run.history if r.get("best")][-1:]
         figure.add_scatter(
             x=[epoch for epoch, _ in kept],
@@ -78,7 +80,7 @@ def learning_rate(runs: Sequence[Curve]) -> Figure:
 
 def speed(runs: Sequence[Curve]) -> Figure:
     """Training pictures a second in each epoch."""
-    return _field(runs, "images_per_second", "pictures a second", 1, "%{y:.3~s} pictures/s")
+    return _field(runs, "images_per_second", "pictures a second", 1, "%{y:,.3~r} pictures/s")
 
 
 def data_wait(runs: Sequence[Curve]) -> Figure:
@@ -153,10 +155,11 @@ def _field(runs: Sequence[Curve], field: str, title: str, scale: float, shown_as
     shown = [(n, run) for n, run in enumerate(runs) if any(line.get(field) is not None for line in run.history)]
     if not shown:
         return sentence(_NOTHING)
+    names = _names(runs)
     figure = _by_epoch(title, shown, len(runs))
     for number, run in shown:
         points = [(r["epoch"], None if r.get(field) is None else scale * r[field]) for r in run.history]
-        _line(figure, number, points, _name(run, "", len(runs)), shown_as, "solid")
+        _line(figure, number, points, names[number], shown_as, "solid")
     figure.update_yaxes(rangemode="tozero")
     return figure
 
@@ -203,11 +206,21 @@ def _colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
 
 
-def _name(run: Curve, part: str, runs: int) -> str:
-    """A curve's name in the legend."""
-    if runs == 1 and part:
-        return part
-    return escape(run.name if len(run.name) <= _LONGEST_NAME else f"{run.name[: _LONGEST_NAME - 1]}…")
+def _names(runs: Sequence[Curve]) -> list[str]:
+    """The curves' names in the legend, each of its own: cut at the end, where that leaves two alike in the middle."""
+    names = [run.name for run in runs]
+    half = _LONGEST_NAME // 2
+    ends = [_cut(name, f"{name[: _LONGEST_NAME - 1]}…") for name in names]
+    middles = [_cut(name, f"{name[: half - 1]}…{name[-half:]}") for name in names]
+    found = [middle if ends.count(end) > 1 else end for end, middle in zip(ends, middles, strict=True)]
+    return [
+        escape(name if found.count(name) == 1 else f"{name} ({1 + found[:place].count(name)})")
+        for place, name in enumerate(found)
+    ]
+
+
+def _cut(name: str, shorter: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else shorter
 
 
 def _percent(value: float | None) -> float | None:

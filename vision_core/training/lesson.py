@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vision_core.training.config import TrainConfig
-from vision_core.training.overview import METRIC_TITLES, Overview
+from vision_core.training.config import PRESETS, STARTS, TrainConfig, make_config
+from vision_core.training.overview import Overview, metric_title
 
 SHARES = (1.0, 0.5, 0.25, 0.1)
 MARK = "lesson-"
@@ -20,15 +20,26 @@ WHAT_TO_SEE = (
 def lesson(config: TrainConfig) -> list[TrainConfig]:
     """Transfer with all the data, from scratch, and transfer with 50, 25 and 10 %: same model, seed and epochs.
 
-    From scratch nothing is frozen and all layers learn alike, since there is nothing to keep.
-
     Raises:
         SettingsError: the configuration cannot be changed so.
     """
     transfer = config.changed(start="pretrained", patience=0)
-    scratch = transfer.changed(start="scratch", frozen_epochs=0, views=0, layer_decay=1.0, data_fraction=1.0)
     shares = [transfer.changed(data_fraction=share) for share in SHARES]
-    return [shares[0], scratch, *shares[1:]]
+    return [shares[0], _from_scratch(shares[0]), *shares[1:]]
+
+
+def _from_scratch(transfer: TrainConfig) -> TrainConfig:
+    """The same without transfer: nothing is frozen and all layers learn alike, since there is nothing to keep; what
+    the preset says about the rest is what it says of a start from scratch."""
+    preset = transfer.preset if transfer.preset in PRESETS else "balanced"
+    kept, fresh = (
+        make_config(
+            transfer.data, transfer.task, transfer.model, preset, start=start, epochs=transfer.epochs, patience=0
+        ).to_json()
+        for start in STARTS
+    )
+    usual = {name: fresh[name] for name, value in transfer.to_json().items() if value == kept[name]}
+    return transfer.changed(**usual | {"start": "scratch", "frozen_epochs": 0, "views": 0, "layer_decay": 1.0})
 
 
 def title(config: TrainConfig) -> str:
@@ -59,8 +70,8 @@ def summary(runs: Sequence[Overview]) -> str:
     told = [f"{_short(one)} {one.best:.0%}" for one in sorted(runs, key=_order) if one.best is not None and one.monitor]
     if len(told) < 2:
         return ""
-    monitor = next(one.monitor for one in runs if one.monitor)
-    return f"{METRIC_TITLES.get(monitor, monitor)} at its best: {', '.join(told)}."
+    title = next(metric_title(one.monitor, one.task) for one in runs if one.monitor)
+    return f"{title} at its best: {', '.join(told)}."
 
 
 def _short(one: Overview) -> str:

@@ -12,21 +12,43 @@ from vision_core.errors import VisionError
 from vision_core.run_folder import BEST, RunFolder, RunRecord
 
 LOG_BYTES = 200_000
-METRIC_TITLES = {
-    "top1": "Accuracy (top 1)",
-    "top5": "Accuracy (top 5)",
-    "f1_macro": "F1, mean of classes",
-    "f1_micro": "F1 of all answers",
-    "ece": "Calibration error",
-    "map": "mAP",
-    "map50": "mAP at IoU 0.5",
-    "map75": "mAP at IoU 0.75",
-    "map_small": "mAP of small objects",
-    "map_medium": "mAP of medium objects",
-    "map_large": "mAP of large objects",
-    "ar100": "Recall with 100 boxes",
+_F1 = "F1 is high only where few answers are wrong and few objects are missed"
+_AP = "average precision: how few wrong boxes come along while all objects are being found"
+_OVERLAP = "overlap (IoU: shared area by joint area)"
+_METRICS = {
+    "top1": ("Accuracy (top 1)", "Share of the pictures whose best label is right."),
+    "top5": ("Accuracy (top 5)", "Share of the pictures whose right label is among the best five."),
+    "f1_macro": ("F1, mean of classes", f"{_F1}; here every class counts alike."),
+    "f1_micro": ("F1 of all answers", f"{_F1}; here every answer counts alike."),
+    "ece": ("Calibration error", "How far its scores are from how often it is right; lower is better."),
+    "map": ("AP (COCO)", f"COCO's {_AP}, over classes and ten degrees of {_OVERLAP} from 50 to 95 %."),
+    "map50": ("AP50", f"COCO's {_AP}; a box counts as found from 50 % {_OVERLAP} on."),
+    "map75": ("AP75", f"COCO's {_AP}; a box counts as found from 75 % {_OVERLAP} on."),
+    "map_small": ("AP of small objects", "AP (COCO) of objects below 32 × 32 pixels."),
+    "map_medium": ("AP of medium objects", "AP (COCO) of objects of 32 × 32 to 96 × 96 pixels."),
+    "map_large": ("AP of large objects", "AP (COCO) of objects above 96 × 96 pixels."),
+    "ar100": ("Recall with 100 boxes", "Share of the objects that are found when a picture may have 100 boxes."),
 }
-"""Metrics as people call them."""
+_OF_LABELS = (
+    "Mean AP over labels",
+    "Of every label, how few wrong pictures come along while all that show it are being found (average precision); "
+    "the mean of all labels. It has nothing to do with boxes.",
+)
+"""What `map` is of a classifier."""
+
+
+def metric_title(name: str, task: str) -> str:
+    """A metric as people call it."""
+    return _metric(name, task)[0]
+
+
+def metric_help(name: str, task: str) -> str:
+    """What a metric says, in a plain sentence; "" of one that is not known."""
+    return _metric(name, task)[1]
+
+
+def _metric(name: str, task: str) -> tuple[str, str]:
+    return _OF_LABELS if (name, task) == ("map", "classification") else _METRICS.get(name, (name, ""))
 
 
 @dataclass(frozen=True)
@@ -61,6 +83,11 @@ class Overview:
         return str(self.record.config.get("model", ""))
 
     @property
+    def is_example(self) -> bool:
+        """It came with the project, trained on another machine."""
+        return bool(self.record.config.get("example"))
+
+    @property
     def share(self) -> float:
         """How much of it is done, 0..1: epochs, and steps of the present one."""
         status = self.record.status
@@ -90,17 +117,17 @@ def overview(run: RunFolder) -> Overview:
         best_epoch=int(best[-1]["epoch"]) if best else 0,
         has_weights=(run.path / BEST).is_file(),
         seconds=float(record.status.get("seconds") or sum(line.get("seconds") or 0 for line in history)),
-        tested=_tested(run.read("evaluation.json"), monitor),
+        tested=_tested(run.read("evaluation.json"), monitor, str(record.config.get("task", ""))),
     )
 
 
-def _tested(evaluation: dict[str, Any], monitor: str) -> str:
+def _tested(evaluation: dict[str, Any], monitor: str, task: str) -> str:
     """What `evaluation.json` says in a sentence."""
     value = evaluation.get("metrics", {}).get(monitor)
     if value is None:
         return ""
     split = "pictures that it never saw" if evaluation.get("split") == "test" else "the validation pictures"
-    return f"{METRIC_TITLES.get(monitor, monitor)} {value:.1%} on {evaluation.get('images', 0):,} {split}."
+    return f"{metric_title(monitor, task)} {value:.1%} on {evaluation.get('images', 0):,} {split}."
 
 
 def overviews(runs: Iterable[RunFolder]) -> list[Overview]:
@@ -157,7 +184,7 @@ def known_speeds(found: Iterable[Overview]) -> dict[str, float]:
     """
     speeds: dict[str, float] = {}
     for one in found:
-        if one.record.config.get("example"):
+        if one.is_example:
             continue  # trained on another machine
         rates = [float(line.get("images_per_second") or 0) for line in one.history if not line.get("frozen")]
         rates = rates[1:] or rates
@@ -169,6 +196,11 @@ def known_speeds(found: Iterable[Overview]) -> dict[str, float]:
 def cost_usd(seconds: float, usd_per_hour: float) -> float:
     """What so much time costs on a computer of that price."""
     return seconds / 3600 * usd_per_hour
+
+
+def money(usd: float) -> str:
+    """Money in plain digits."""
+    return f"{usd:,.2f}" if usd >= 0.005 or not usd else "under 0.01"
 
 
 def rounded(value: float) -> str:

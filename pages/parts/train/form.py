@@ -11,13 +11,14 @@ from typing import Any, get_args
 import streamlit as st
 
 from pages import plain, told
-from pages.parts.train import all_settings, models
+from pages.parts.train import all_settings, models, runs
 from vision_core.data.library import Dataset, list_datasets
 from vision_core.errors import SettingsError
 from vision_core.settings import settings
-from vision_core.training.config import PRESETS, LabelsFrom, TrainConfig, make_config
+from vision_core.training.config import PRESETS, LabelsFrom, TrainConfig, make_config, usual_changes
 from vision_core.training.overview import Overview
 from vision_core.training.preflight import WEIGHTS_ENDINGS, keep_weights
+from vision_core.training.snippets import unsized
 from vision_core.types import Task
 
 TASKS: dict[Task, str] = {
@@ -73,7 +74,7 @@ def _fill(config: TrainConfig) -> None:
     state["train_epochs"], state["train_find"] = config.epochs, config.learning_rate is None
     state["train_rate"] = config.learning_rate or 1e-3
     base = make_config(config.data, config.task, config.model, preset, start=config.start, epochs=config.epochs)
-    values, usual = config.to_json(), base.to_json()
+    values, usual = unsized(config).to_json(), base.to_json()
     state["train_overrides"] = {
         name: value for name, value in values.items() if name not in _MAIN and value != usual[name]
     }
@@ -92,7 +93,7 @@ def draw(found: list[Overview]) -> TrainConfig | None:
     labels = _labels(labels_at, datasets.get(data), task)
     st.markdown("##### Which network?")
     named = datasets[data].name if data in datasets else data
-    model = models.choose(task, found, (data, named))
+    model = models.choose(task, found, (data, named), labels)
     left, right = st.columns([1.15, 1], gap="large")
     start = None
     with left:
@@ -164,19 +165,24 @@ def _preset(task: Task) -> str:
 
 def _usual_numbers() -> None:
     """Another preset or task: its own epochs and rate, and nothing else that was changed."""
-    preset = PRESETS[st.session_state.get("train_preset", "instant")]
-    usual = dict(preset.changes(st.session_state.get("train_task", "classification")))
-    st.session_state["train_epochs"] = usual.get("epochs", 10)
-    st.session_state["train_rate"] = usual.get("learning_rate", 1e-3)
+    start = "scratch" if st.session_state.get("train_start") == SCRATCH else "pretrained"
+    st.session_state["train_epochs"], st.session_state["train_rate"] = _numbers(start)
     st.session_state["train_find"] = False
     st.session_state["train_overrides"] = {}
+
+
+def _numbers(start: str) -> tuple[int, float]:
+    """Epochs and rate of the chosen preset and task."""
+    state = st.session_state
+    usual = usual_changes(state.get("train_preset", "instant"), state.get("train_task", "classification"), start)
+    return usual["epochs"], usual.get("learning_rate", 1e-3)
 
 
 def _start(model: str, found: list[Overview]) -> str:
     """Where the weights start."""
     st.session_state.setdefault("train_start", PRETRAINED)
     kind = st.segmented_control(
-        "Start from", [PRETRAINED, SCRATCH, RUN, FILE], required=True, key="train_start", on_change=_unfrozen
+        "Start from", [PRETRAINED, SCRATCH, RUN, FILE], required=True, key="train_start", on_change=_restarted
     )
     if kind == RUN:
         return _earlier_run(model, found)
@@ -185,10 +191,16 @@ def _start(model: str, found: list[Overview]) -> str:
     return "scratch" if kind == SCRATCH else "pretrained"
 
 
-def _unfrozen() -> None:
-    """From scratch, a frozen part and layer-wise rates make no sense, whatever was set."""
+def _restarted() -> None:
+    """Another start: no frozen part and layer-wise rates from an earlier one; epochs and rate, where they were not
+    changed, become its own."""
+    state = st.session_state
     for name in ("frozen_epochs", "views", "layer_decay"):
-        st.session_state.get("train_overrides", {}).pop(name, None)
+        state.get("train_overrides", {}).pop(name, None)
+    kept, fresh = _numbers("pretrained"), _numbers("scratch")
+    shown = state.get("train_epochs"), state.get("train_rate")
+    if shown in (kept, fresh):
+        state["train_epochs"], state["train_rate"] = fresh if state["train_start"] == SCRATCH else kept
 
 
 def _earlier_run(model: str, found: list[Overview]) -> str:
@@ -197,8 +209,9 @@ def _earlier_run(model: str, found: list[Overview]) -> str:
         raise SettingsError("No earlier run of this network has weights to go on from: start from pretrained ones.")
     if st.session_state.get("train_start_run") not in usable:
         st.session_state["train_start_run"] = next(iter(usable))
+    labels = runs.labels(usable.values())
     chosen = st.selectbox(
-        "Go on from", list(usable), format_func=lambda path: usable[path].record.name, key="train_start_run"
+        "Go on from", list(usable), format_func=lambda path: labels[usable[path].record.id], key="train_start_run"
     )
     return chosen or next(iter(usable))
 

@@ -11,7 +11,8 @@ from vision_core.models.catalogue import backbone_of
 from vision_core.models.published import published
 from vision_core.models.weights import badge
 from vision_core.predict import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR
-from vision_core.training.overview import METRIC_TITLES, Overview, known_speeds, rounded
+from vision_core.training.config import LabelsFrom
+from vision_core.training.overview import Overview, known_speeds, metric_title, rounded
 from vision_core.types import ModelSpec, Task
 
 FEW = 4
@@ -19,19 +20,24 @@ CARD_PX = 262
 _EXPECT = "it orders networks, but your own pictures may be harder or easier."
 
 
-def choose(task: Task, found: list[Overview], data: tuple[str, ...]) -> str:
-    """Cards to click; returns the chosen model's name, of `task`. `found`: earlier runs; `data`: the names that
-    the chosen data set goes by."""
+def choose(task: Task, found: list[Overview], data: tuple[str, ...], labels: LabelsFrom) -> str:
+    """Cards to click; returns the chosen model's name, of `task`.
+
+    Args:
+        found: earlier runs, newest first.
+        data: the names that the chosen data set goes by; labels: where its labels are from.
+    """
     chosen = _chosen(task)
     specs = list_models(task)
     if chosen not in [spec.name for spec in specs]:
         specs.insert(0, get_spec(chosen))
     everything = st.session_state.get("train_every_model", False)
     shown = specs if everything else _first(specs, chosen)
+    alike = _alike(task, found, data, labels)
     speeds = known_speeds(found) | st.session_state.get("train_speeds", {})
     with st.container(horizontal=True, key="train_models"):
         for spec in shown:
-            _card(spec, spec.name == chosen, speeds.get(spec.name), _reached(spec, found, data))
+            _card(spec, spec.name == chosen, speeds.get(spec.name), _reached(spec, alike))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.toggle(f"Show all {len(specs)} networks", key="train_every_model")
         if everything:
@@ -60,17 +66,27 @@ def _first(specs: list[ModelSpec], chosen: str) -> list[ModelSpec]:
     return few if chosen in [spec.name for spec in few] else [get_spec(chosen), *few[: FEW - 1]]
 
 
-def _reached(spec: ModelSpec, found: list[Overview], data: tuple[str, ...]) -> str:
-    """The best figure of earlier runs of a network on the same data, in words; "" where there is none."""
-    mine = [
+def _alike(task: Task, found: list[Overview], data: tuple[str, ...], labels: LabelsFrom) -> list[Overview]:
+    """Earlier runs whose figures can be compared: same task, data and labels, all the pictures, the same figure."""
+    asked = {"task": task, "labels_from": labels, "data_fraction": 1}
+    same = [
         one
         for one in found
-        if one.model == spec.name and one.record.config.get("data") in data and one.best is not None
+        if one.best is not None
+        and not one.is_example
+        and one.record.config.get("data") in data
+        and all(one.record.config.get(name) == value for name, value in asked.items())
     ]
+    return [one for one in same if one.monitor == same[0].monitor]
+
+
+def _reached(spec: ModelSpec, alike: list[Overview]) -> str:
+    """The best figure of earlier runs of a network, in words; "" where there is none."""
+    mine = [one for one in alike if one.model == spec.name]
     if not mine:
         return ""
     best = max(mine, key=lambda one: one.best or 0.0)
-    return f"{METRIC_TITLES.get(best.monitor, best.monitor)} {best.best:.1%} on these pictures"
+    return f"{metric_title(best.monitor, best.task)} {best.best:.1%} on these pictures"
 
 
 def _card(spec: ModelSpec, is_chosen: bool, speed: float | None, reached: str) -> None:
@@ -95,7 +111,7 @@ def _card(spec: ModelSpec, is_chosen: bool, speed: float | None, reached: str) -
         lines.append(f":material/military_tech: {f'your best run: {plain(reached)}' if reached else plain(said)}")
         st.caption("  \n".join(lines), help=None if known is None else f"From {known.source}; {_EXPECT}")
         st.button(
-            "Chosen" if is_chosen else "Choose",
+            "Chosen" if is_chosen else f"Choose {plain(spec.title)}",
             icon=":material/check_circle:" if is_chosen else None,
             key=f"choose_{spec.name}",
             disabled=is_chosen,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
 import streamlit as st
 
 from pages import plain, told
+from vision_core.errors import VisionError
 from vision_core.run_folder import RunFolder, discard_run, empty_trash, list_run_folders, list_trash, restore_run
 from vision_core.training import jobs
-from vision_core.training.overview import METRIC_TITLES, Overview, duration, overviews
+from vision_core.training.overview import Overview, duration, metric_title, overviews
 
 EVERY_S = 2.0
 SHOWN = 8
@@ -28,10 +33,20 @@ def every() -> list[Overview]:
 
 
 def chosen(found: list[Overview]) -> Overview:
-    """The run in the address, else the one that is running, else the newest."""
+    """The run in the address, else, and that is said, the one that is running, else the newest."""
     asked = st.query_params.get("run", "")
     running = [one for one in found if one.record.state == "running"]
-    return next((one for one in found if one.record.id == asked), (running or found)[0])
+    one = next((one for one in found if one.record.id == asked), None)
+    if one is None and asked:
+        st.info(f"The run {plain(asked)} of this address is not here any more; here is another one.")
+    return one or (running or found)[0]
+
+
+def labels(found: Iterable[Overview]) -> dict[str, str]:
+    """What to call each run, by its id: its name, with the id behind where several are called so."""
+    names = {one.record.id: one.record.name for one in found}
+    many = Counter(names.values())
+    return {id: f"{name} · {id}" if many[name] > 1 else name for id, name in names.items()}
 
 
 def badge(one: Overview) -> str:
@@ -76,16 +91,16 @@ def _row(one: Overview, is_open: bool, places: dict[str, int]) -> None:
         if record.state == "queued" and record.id in places:
             said.append(f"{places[record.id]} in the queue")
         if one.best is not None:
-            said.append(f"{plain(METRIC_TITLES.get(one.monitor, one.monitor))} {one.best:.0%}")
+            said.append(f"{plain(metric_title(one.monitor, one.task))} {one.best:.0%}")
         st.caption(" · ".join(said))
         if record.state == "running":
             left = duration(record.status.get("seconds_left"))
             st.progress(one.share, f"{one.share:.0%}" + (f", {left} left" if left else ""))
         elif record.state == "queued" and len(places) > 1:
-            _move(one.run, places.get(record.id, 0), len(places))
+            _move(one, places.get(record.id, 0), len(places))
 
 
-def _move(run: RunFolder, place: int, last: int) -> None:
+def _move(one: Overview, place: int, last: int) -> None:
     """Buttons that change a waiting run's place."""
     with st.container(horizontal=True, gap="small"):
         for places, icon, word in (
@@ -93,9 +108,16 @@ def _move(run: RunFolder, place: int, last: int) -> None:
             (1, ":material/arrow_downward:", "Later"),
         ):
             at_the_end = place == (1 if places < 0 else last)
-            if st.button(word, icon=icon, key=f"move_{places}_{run.path.name}", disabled=at_the_end, type="tertiary"):
+            if st.button(
+                word,
+                icon=icon,
+                key=f"move_{places}_{one.record.id}",
+                disabled=at_the_end,
+                type="tertiary",
+                help=f"{plain(one.record.name)}: {word.lower()} in the queue",
+            ):
                 with told():
-                    jobs.move(run, places)
+                    jobs.move(one.run, places)
                     st.rerun()
 
 
@@ -126,13 +148,16 @@ def _undo() -> None:
 
 def _trash() -> None:
     """What was deleted, to be taken back or gone for good."""
-    paths = list_trash()
+    paths: list[Path] = []
+    with told():
+        paths = list_trash()
     if not paths:
         return
     with st.popover(f"Trash ({len(paths)})", icon=":material/delete:", type="tertiary"):
         for path in paths[:20]:
-            name = RunFolder(path).record().name
-            if st.button(f"Restore {plain(name)}", key=f"restore_{path.name}", icon=":material/undo:", type="tertiary"):
+            if st.button(
+                f"Restore {plain(_name(path))}", key=f"restore_{path.name}", icon=":material/undo:", type="tertiary"
+            ):
                 with told():
                     st.query_params["run"] = restore_run(path).path.name
                     st.rerun()
@@ -141,3 +166,11 @@ def _trash() -> None:
                 st.toast(f"{empty_trash() / 1e6:,.0f} MB are free again.")
                 st.session_state.pop("train_discarded", None)
                 st.rerun()
+
+
+def _name(path: Path) -> str:
+    """What a run in the trash is called; its folder's name where it is damaged."""
+    try:
+        return RunFolder(path).record().name
+    except (VisionError, OSError):
+        return path.name

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,36 +16,80 @@ from pages import plain, told
 from pages.parts.data.progress import working
 from vision_core.costs.prices import load_prices
 from vision_core.data.library import list_datasets
-from vision_core.errors import VisionError
+from vision_core.errors import SettingsError, VisionError
 from vision_core.models import get_spec
 from vision_core.training import charts, jobs, lesson
 from vision_core.training.config import TrainConfig
-from vision_core.training.overview import cost_usd, duration, rounded
+from vision_core.training.overview import cost_usd, duration, money, rounded
 from vision_core.training.preflight import Preflight, check, check_places
+from vision_core.training.snippets import unsized
+from vision_core.training.task_data import Stage
 
-KEPT = 50
-_MATTERS = ("data", "task", "model", "start", "labels_from", "data_fraction", "batch_size", "micro_batch", "seed")
+KEPT = 200
+_MATTERS = (
+    "data",
+    "task",
+    "model",
+    "start",
+    "labels_from",
+    "data_fraction",
+    "batch_size",
+    "micro_batch",
+    "seed",
+    "optimizer",
+    "precision",
+    "device",
+    "trackers",
+)
 
 
 @st.cache_resource(show_spinner=False)
 def _measured() -> OrderedDict[tuple[str, str], Any]:
-    """Estimates and searched rates by what was asked, the oldest dropped; not cached functions, since they draw."""
+    """Looks at data, estimates and searched rates by what was asked, the oldest dropped; not cached functions, since
+    they draw."""
     return OrderedDict()
 
 
-def _keep(kind: str, config: TrainConfig, value: Any) -> None:
-    _measured()[kind, json.dumps(config.to_json())] = value
+def _keep(kind: str, asked: str, value: Any) -> None:
+    _measured()[kind, asked] = value
     while len(_measured()) > KEPT:
         _measured().popitem(last=False)
 
 
-def _kept(kind: str, config: TrainConfig) -> Any:
-    return _measured().get((kind, json.dumps(config.to_json())))
+def _kept(kind: str, asked: str) -> Any:
+    return _measured().get((kind, asked))
 
 
-@st.cache_resource(show_spinner=False, max_entries=200)
-def _checked(uid: str, asked: str, _config: TrainConfig, _bar: Any) -> Preflight:
-    return check(_config, _bar)
+def _asked(config: TrainConfig, **more: Any) -> str:
+    """A configuration, and the version of its data, as a key."""
+    known = [one for one in list_datasets() if config.data in (one.id, one.name)]
+    return json.dumps([known[0].versions[-1].uid if known else "", config.to_json() | more])
+
+
+def _checked(config: TrainConfig, progress: Stage) -> Preflight:
+    """`check`, once for all that matters to it."""
+    other = {name: None for name in config.to_json() if name not in _MATTERS}
+    asked = _asked(config, **other, all_frozen=bool(config.views) or config.frozen_epochs >= config.epochs)
+    found = _kept("check", asked)
+    if found is None:
+        found = check(config, progress)
+        _keep("check", asked, found)
+    return found
+
+
+@contextmanager
+def _looking() -> Iterator[Stage]:
+    """A bar that shows how far a look at the data is; gone afterwards."""
+    place = st.empty()
+
+    def progress(what: str, done: int, total: int) -> None:
+        place.progress(min(1.0, done / max(1, total)), f"{plain(what)}: {done:,} of {total:,}")
+
+    try:
+        with st.spinner("Looking at the data …"):
+            yield progress
+    finally:
+        place.empty()
 
 
 def draw(config: TrainConfig) -> None:
@@ -64,9 +110,14 @@ def draw(config: TrainConfig) -> None:
 
 def _usual_name(config: TrainConfig) -> str:
     """What a run is called by default: "ResNet-18 on Fashion Shelf, balanced"."""
+    return f"{_what(config)}, {config.preset}"
+
+
+def _what(config: TrainConfig) -> str:
+    """Network and data in words."""
     names = {dataset.id: dataset.name for dataset in list_datasets()}
     data = names.get(config.data, Path(config.data).name)
-    return f"{get_spec(config.model).title} on {data}, {config.preset}"
+    return f"{get_spec(config.model).title} on {data}"
 
 
 def open_run(id: str, beside: tuple[str, ...] = ()) -> None:
@@ -77,22 +128,12 @@ def open_run(id: str, beside: tuple[str, ...] = ()) -> None:
 
 def _look(config: TrainConfig) -> Preflight | None:
     """What the data hold, None with the reason on the page when they cannot be learned from."""
-    uids = {dataset.id: dataset.versions[-1].uid for dataset in list_datasets()}
-    asked = {name: value for name, value in config.to_json().items() if name in _MATTERS}
-    asked["all_frozen"] = bool(config.views) or config.frozen_epochs >= config.epochs
-    place = st.empty()
-
-    def progress(what: str, done: int, total: int) -> None:
-        place.progress(min(1.0, done / max(1, total)), f"{plain(what)}: {done:,} of {total:,}")
-
     try:
-        with st.spinner("Looking at the data …"):
-            return _checked(uids.get(config.data, config.data), json.dumps(asked), config, progress)
+        with _looking() as progress:
+            return _checked(config, progress)
     except VisionError as error:
         st.error(f"**This cannot be trained.** {plain(str(error))}", icon=":material/block:")
         return None
-    finally:
-        place.empty()
 
 
 def _contents(found: Preflight) -> None:
@@ -122,7 +163,7 @@ def _estimate(config: TrainConfig, ready: bool) -> None:
             "Estimate before starting", icon=":material/timer:", disabled=not ready, key="train_estimate"
         )
         search = st.button("Look for the learning rate now", icon=":material/search:", disabled=not ready)
-        prices = {entry.name: entry.usd_per_hour for entry in load_prices().entries}
+        prices = _prices()
         priced = st.selectbox(
             "At the price of",
             [None, *prices],
@@ -135,22 +176,35 @@ def _estimate(config: TrainConfig, ready: bool) -> None:
             from vision_core.training.estimate import estimate
 
             with working("Measuring a few steps", "estimate") as bar:
-                _keep("estimate", config, estimate(config, bar.stage))
-            if not config.views:  # otherwise it is the head's speed on ready features
-                speeds = st.session_state.setdefault("train_speeds", {})
-                speeds[config.model] = _kept("estimate", config).images_per_second
+                found = estimate(config, bar.stage)
+            _keep("estimate", _asked(config), found)
+            if _is_typical(config):
+                st.session_state.setdefault("train_speeds", {})[config.model] = found.images_per_second
             st.rerun()
         if search:
             from vision_core.training.finder import find_learning_rate
 
             with working("Trying learning rates", "finder") as bar:
-                _keep("finder", config.changed(learning_rate=None), find_learning_rate(config, bar.stage))
+                _keep("finder", _asked(config, learning_rate=None), find_learning_rate(config, bar.stage))
     _show_estimate(config, prices.get(priced or ""))
     _show_search(config)
 
 
+def _prices() -> dict[str, float]:
+    """What an hour of a machine costs, by name; none, and why, where the user's own list is broken."""
+    with told():
+        return {entry.name: entry.usd_per_hour for entry in load_prices().entries}
+    return {}
+
+
+def _is_typical(config: TrainConfig) -> bool:
+    """All of the network is trained, at its own input size: a speed to compare networks by."""
+    whole = not config.views and config.frozen_epochs < config.epochs
+    return whole and unsized(config).input_size_px is None
+
+
 def _show_estimate(config: TrainConfig, usd_per_hour: float | None) -> None:
-    found = _kept("estimate", config)
+    found = _kept("estimate", _asked(config))
     if found is None:
         return
     with st.container(horizontal=True, key="train_estimated"):
@@ -159,12 +213,12 @@ def _show_estimate(config: TrainConfig, usd_per_hour: float | None) -> None:
         st.metric("Pictures/s", rounded(found.images_per_second), border=True)
         st.metric("Memory, GB", f"{found.peak_memory_bytes / 1e9:.1f}", border=True)
         if usd_per_hour is not None:
-            st.metric("Money, USD", f"{cost_usd(found.seconds, usd_per_hour):.2g}", border=True)
+            st.metric("Money, USD", money(cost_usd(found.seconds, usd_per_hour)), border=True)
     st.caption(":material/info: " + " ".join(plain(note) for note in found.notes))
 
 
 def _show_search(config: TrainConfig) -> None:
-    found = _kept("finder", config.changed(learning_rate=None))
+    found = _kept("finder", _asked(config, learning_rate=None))
     if found is None:
         return
     st.markdown("##### Loss by learning rate")
@@ -198,7 +252,14 @@ def _lesson(config: TrainConfig, ready: bool) -> None:
         if st.button("Queue the five runs", icon=":material/playlist_add:", disabled=not ready, key="train_lesson"):
             with told():
                 check_places(config)
+                planned = lesson.lesson(config)
+                with _looking() as progress:
+                    for each in planned:  # before the first is queued: all five, or none
+                        try:
+                            _checked(each, progress)
+                        except VisionError as error:
+                            raise SettingsError(f"{lesson.title(each)}: {error}") from error
                 parent = f"{lesson.MARK}{uuid4().hex[:8]}"
-                runs = [jobs.submit(each, lesson.title(each), parent) for each in lesson.lesson(config)]
+                runs = [jobs.submit(each, f"{lesson.title(each)}: {_what(each)}", parent) for each in planned]
                 first, *others = [run.path.name for run in runs]
                 open_run(first, tuple(others))

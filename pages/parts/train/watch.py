@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from pages import plain, told
 from pages.parts.train import runs
 from vision_core.errors import VisionError
 from vision_core.training import charts, lesson, pictures
-from vision_core.training.overview import METRIC_TITLES, Overview, duration, overview, rounded
+from vision_core.training.overview import Overview, duration, metric_help, metric_title, overview, rounded
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -20,6 +21,8 @@ SILENT_S = 20.0
 PAIR_PX = 390
 LABELLED_PX = 150
 _SIGNS = {True: ":material/check:", False: ":material/close:"}
+_Chart = tuple[str, "Callable[[Sequence[charts.Curve]], Figure]", str, Callable[[float], str]]
+"""Title, what draws it, the record's field, and how that is said."""
 _CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
@@ -32,7 +35,7 @@ def draw(one: Overview, found: list[Overview]) -> None:
 def _live(known: Overview, state: str) -> None:
     with told():
         one = overview(known.run)
-        if one.record.state != state:
+        if (one.record.state, one.has_weights) != (state, known.has_weights):
             st.rerun()  # other buttons, and perhaps nothing to follow any more
         _standing(one)
         found = runs.every()
@@ -49,7 +52,7 @@ def _standing(one: Overview) -> None:
     elif record.state == "interrupted":
         st.warning(
             "Its process is gone, though it had not ended: the machine was switched off, or something stopped it. "
-            + ("Resume goes on from the last checkpoint." if record.can_resume else "Resume starts it over."),
+            + ("Resume goes on from the last checkpoint." if record.can_resume else "Start over trains it anew."),
             icon=":material/power_off:",
         )
     elif record.state == "queued":
@@ -59,6 +62,10 @@ def _standing(one: Overview) -> None:
         if record.silent_s is not None and record.silent_s > SILENT_S:
             st.warning(f"It has given no sign for {record.silent_s:.0f} s.", icon=":material/sensors_off:")
     _figures(one)
+    if one.is_example:
+        device = str(one.record.config.get("environment", {}).get("device", ""))
+        machine = f" ({plain(device)})" if device else ""
+        st.caption(f":material/info: Trained on another machine{machine}: its speed, memory and time say little here.")
     if one.tested:
         st.markdown(f":material/verified: {plain(one.tested)}")
     _events(one)
@@ -87,14 +94,13 @@ def _figures(one: Overview) -> None:
     now = status if running else {}
     best = "–" if one.best is None else f"{one.best:.1%}"
     losses = last.get("val", {}).get("loss")
-    memory = now.get("memory_bytes") or last.get("peak_memory_bytes")
-    rates = [float(line.get("learning_rate") or 0) for line in one.history]
-    rate = now.get("learning_rate") or max(rates, default=0)
     speed, wait = (now.get(name) or last.get(name) for name in ("images_per_second", "data_wait"))
+    memory = now.get("memory_bytes") or last.get("peak_memory_bytes")
+    rate = now.get("learning_rate") or one.record.config.get("learning_rate")
     with st.container(horizontal=True, key="train_figures"):
-        title = METRIC_TITLES.get(one.monitor, "Best so far")
-        kept = f"Of epoch {one.best_epoch}, whose weights are kept" if one.best_epoch else "After the first epoch"
-        st.metric(title, best, border=True, help=kept)
+        title = metric_title(one.monitor, one.task) or "Best so far"
+        kept = f"Of epoch {one.best_epoch}, whose weights are kept." if one.best_epoch else "After the first epoch."
+        st.metric(title, best, border=True, help=f"{metric_help(one.monitor, one.task)} {kept}".strip())
         if running and now.get("loss") is not None:
             st.metric("Loss now", f"{now['loss']:.3g}", border=True, help="Of the last training step")
         elif losses is not None:
@@ -102,6 +108,8 @@ def _figures(one: Overview) -> None:
         st.metric("Epochs", f"{len(one.history)} of {one.record.config.get('epochs', '?')}", border=True)
         if rate:
             st.metric("Learning rate", f"{rate:.2g}", border=True, help="Of now" if running else "At its highest")
+        if one.is_example:
+            return
         if speed:
             st.metric("Pictures/s", rounded(speed), border=True, help="In training, judging not counted")
         if wait is not None:
@@ -123,6 +131,7 @@ def _events(one: Overview) -> None:
 
 def _beside(one: Overview, found: list[Overview]) -> list[Overview]:
     """Other runs whose curves are drawn along: those of the same lesson at first."""
+    names = runs.labels(found)
     others = {other.record.id: other for other in found if other.task == one.task and other.record.id != one.record.id}
     if not others:
         return []
@@ -133,7 +142,7 @@ def _beside(one: Overview, found: list[Overview]) -> list[Overview]:
         "Overlay the curves of",
         list(others),
         default=asked or [mate.record.id for mate in mates],
-        format_func=lambda id: others[id].record.name if id in others else id,
+        format_func=lambda id: str(names.get(id, id)),
         key=key,
         placeholder="earlier runs",
         max_selections=5,
@@ -147,7 +156,8 @@ def _beside(one: Overview, found: list[Overview]) -> list[Overview]:
 
 
 def _curves(one: Overview, beside: list[Overview]) -> None:
-    everyone = [charts.Curve(each.record.name, each.history) for each in (one, *beside)]
+    named = runs.labels((one, *beside))
+    everyone = [charts.Curve(named[each.record.id], each.history) for each in (one, *beside)]
     names = list(dict.fromkeys(name for each in (one, *beside) for line in each.history for name in line["metrics"]))
     if not names:
         if not one.record.is_active:
@@ -156,44 +166,55 @@ def _curves(one: Overview, beside: list[Overview]) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("##### Loss: training dotted, validation solid")
-        _plot(charts.losses(everyone), "Loss by epoch", one, "loss")
+        last = _last(one, "val", "loss", say="validation loss {:.3g}".format)
+        _plot(charts.losses(everyone), f"Loss by epoch{last}", one, "loss")
     with right:
         st.markdown("##### How good it is")
         first = one.monitor if one.monitor in names else names[0]
         name = st.selectbox(
             "Figure",
             [first, *(name for name in names if name != first)],
-            format_func=_metric_title,
+            format_func=lambda name: metric_title(name, one.task),
             key=f"train_metric_{one.record.id}_{first}",
             label_visibility="collapsed",
         )
         name = name or first
-        _plot(charts.metric(everyone, name), f"{_metric_title(name)} by epoch", one, "metric")
+        alt = f"{metric_title(name, one.task)} by epoch{_last(one, 'metrics', name, say='{:.1%}'.format)}"
+        _plot(charts.metric(everyone, name, one.task), alt, one, "metric")
+        st.caption(plain(metric_help(name, one.task)))
     with st.expander(
         "Learning rate, speed and memory", icon=":material/speed:", key="train_more", on_change="rerun"
     ) as box:
         if box.open:
-            _more(one, everyone)
+            _more(one, everyone, [each for each in beside if each.is_example])
 
 
-def _metric_title(name: str) -> str:
-    return METRIC_TITLES.get(name, name)
+def _last(one: Overview, *names: str, say: Callable[[float], str]) -> str:
+    """The newest value in words, for those who hear of a chart; found by names in the last record."""
+    value: Any = one.history[-1] if one.history else {}
+    for name in names:
+        value = (value or {}).get(name)
+    return "" if value is None else f"; {say(value)} after the last one"
 
 
-def _more(one: Overview, everyone: list[charts.Curve]) -> None:
-    wanted = [
-        ("Learning rate", charts.learning_rate),
-        ("Training pictures a second", charts.speed),
-        ("Time spent waiting for pictures", charts.data_wait),
-        ("Peak memory", charts.memory),
+def _more(one: Overview, everyone: list[charts.Curve], elsewhere: list[Overview]) -> None:
+    """`elsewhere`: those of the other runs that were trained on another machine."""
+    wanted: list[_Chart] = [
+        ("Learning rate", charts.learning_rate, "learning_rate", "{:.2g}".format),
+        ("Training pictures a second", charts.speed, "images_per_second", rounded),
+        ("Time spent waiting for pictures", charts.data_wait, "data_wait", "{:.0%}".format),
+        ("Peak memory", charts.memory, "peak_memory_bytes", lambda value: f"{value / 1e9:.1f} GB"),
     ]
     if any(line.get("gpu_share") is not None for curve in everyone for line in curve.history):
-        wanted.append(("GPU in use", charts.device_use))
+        wanted.append(("GPU in use", charts.device_use, "gpu_share", "{:.0%}".format))
     for start in range(0, len(wanted), 2):
-        for place, (title, draw_chart) in zip(st.columns(2, gap="large"), wanted[start : start + 2], strict=False):
+        shown = zip(st.columns(2, gap="large"), wanted[start : start + 2], strict=False)
+        for place, (title, draw_chart, field, say) in shown:
             with place:
                 st.markdown(f"##### {title}")
-                _plot(draw_chart(everyone), f"{title} by epoch", one, title)
+                _plot(draw_chart(everyone), f"{title} by epoch{_last(one, field, say=say)}", one, title)
+    for other in elsewhere:
+        st.caption(f":material/info: {plain(other.record.name)} was trained on another machine.")
 
 
 def _plot(figure: Figure, alt: str, one: Overview, key: str) -> None:

@@ -20,10 +20,8 @@ from typing import Any
 from vision_core.errors import TrainingError, VisionError
 from vision_core.settings import REPOSITORY
 from vision_core.training.config import TrainConfig
+from vision_core.training.peers import lone_environment
 from vision_core.training.task_data import Stage
-
-_LAUNCHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-"""What `accelerate launch` tells its processes: a trial is alone."""
 
 
 def ask(what: str, config: TrainConfig, progress: Stage | None = None) -> dict[str, Any]:
@@ -36,8 +34,7 @@ def ask(what: str, config: TrainConfig, progress: Stage | None = None) -> dict[s
         TrainingError: the configuration cannot be trained (its own sentence), or the process ended unasked.
     """
     command = [sys.executable, "-m", "vision_core.training.aside", what]
-    environment = {name: value for name, value in os.environ.items() if name not in _LAUNCHER}
-    environment |= {"PYTHONUNBUFFERED": "1"}
+    environment = lone_environment() | {"PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         command,
         cwd=os.getcwd(),

@@ -27,6 +27,7 @@ from vision_core.run_folder import STATUS, Request, RunFolder, create_run
 from vision_core.settings import REPOSITORY, settings
 from vision_core.training import turns
 from vision_core.training.config import STARTS, TrainConfig
+from vision_core.training.peers import lone_environment
 from vision_core.training.pulse import Report, identity
 from vision_core.training.turns import move, queue
 
@@ -111,7 +112,7 @@ def _spawn(run: RunFolder) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", "vision_core", "resume", str(run.path.resolve()), "--quiet"],
             cwd=REPOSITORY,
-            env=os.environ | home,
+            env=lone_environment() | home,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -29,6 +29,8 @@ from vision_core.run_folder import RunFolder, runs_folder
 from vision_core.settings import ensure_folder
 
 QUEUE = ".queue.json"
+_DRIVERS = ("/proc/driver/nvidia/version", "/dev/dxg", "/dev/kfd")
+"""Where Linux shows a GPU that torch calls "cuda": NVIDIA's driver, WSL's, AMD's."""
 LOCK_S = 60.0
 """Nobody keeps the queue's lock for longer than it takes to write a few small files."""
 
@@ -46,14 +48,14 @@ def devices_of(config: Mapping[str, Any]) -> tuple[str, ...]:
     device = config.get("device") or ("cuda" if _has_gpu() else "cpu")
     if device != "cuda":
         return (str(device),)
-    processes = os.environ.get("LOCAL_WORLD_SIZE", "1")  # `accelerate launch` starts one a GPU
+    processes = os.environ.get("LOCAL_WORLD_SIZE", "1")  # a launcher starts one a GPU
     return tuple(f"cuda:{number}" for number in range(int(processes) if processes.isdecimal() else 1))
 
 
 def _has_gpu() -> bool:
     if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1"):
         return False
-    return os.path.exists("/proc/driver/nvidia/version") or (os.name == "nt" and shutil.which("nvidia-smi") is not None)
+    return any(map(os.path.exists, _DRIVERS)) or (os.name == "nt" and shutil.which("nvidia-smi") is not None)
 
 
 @contextmanager

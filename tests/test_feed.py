@@ -84,6 +84,31 @@ def test_a_batch_depends_on_seed_epoch_and_place_alone(mode: str, mosaic: bool, 
     assert not equal(expected, epoch_of(parallel, 1, mosaic=mosaic))
 
 
+@pytest.mark.parametrize("mosaic", [False, True], ids=["single", "mosaic"])
+def test_processes_see_together_what_one_sees_alone(mosaic: bool, index: DatasetIndex):
+    alone = epoch_of(feed(index, seed=3), 1, start=1, mosaic=mosaic)
+    rows, both = np.arange(len(index)), []
+    for rank in range(2):
+        source = feed(index, seed=3).training(1, plan_epoch(rows, 3, 3, 1), 1, rows if mosaic else None, (rank, 2))
+        with closing(source) as batches:
+            both.append(list(batches))
+    for whole, *parts in zip(alone, *both, strict=True):
+        assert sorted(np.concatenate([part.rows for part in parts])) == sorted(whole.rows)
+        for rank, part in enumerate(parts):
+            cut = slice(rank, None, 2)
+            expected = Batch(whole.rows[cut], whole.pixels[cut], whole.boxes_xyxy[cut], whole.class_ids[cut])
+            assert equal([expected], [part])
+
+
+def test_processes_share_cores_and_memory(index: DatasetIndex, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("vision_core.training.peers.available_cores", lambda: 9)
+    alone = feed(index)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    shared = feed(index)
+    assert (alone.workers, shared.workers) == (9, 2)
+    assert shared._memory._left == pytest.approx(alone._memory._left / 4, rel=0.5)
+
+
 def test_memory_holds_no_more_than_it_may(index: DatasetIndex):
     memory = _Memory(1000)
     made = []

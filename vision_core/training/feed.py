@@ -27,13 +27,14 @@ from vision_core.boxes import clip_boxes
 from vision_core.data.augment import AUGMENTATIONS, SMALLEST_SIDE_PX, Augmentation, Sample, augment
 from vision_core.data.index import DatasetIndex
 from vision_core.data.mosaic import mosaic
-from vision_core.data.threads import available_cores, in_order
+from vision_core.data.threads import in_order
 from vision_core.images import open_image
 from vision_core.preprocess import placement, resized
+from vision_core.training import peers
 from vision_core.types import Preprocessing
 
 SHARE_OF_MEMORY = 0.25
-"""How much of the memory that is free at the start decoded pictures may take."""
+"""How much of the memory that is free at the start decoded pictures may take, of all processes of a machine."""
 BATCHES_AHEAD = 2
 T = TypeVar("T")
 
@@ -67,8 +68,7 @@ class PictureFeed:
 
     Args:
         how: the network's preprocessing; what is not trained on is resized exactly as prediction does it.
-        mixed: whether four pictures make one (mosaic).
-        workers: threads that decode and augment; by default one a core.
+        workers: threads that decode and augment; by default one a core of this process's part.
     """
 
     def __init__(
@@ -80,29 +80,36 @@ class PictureFeed:
         workers: int | None = None,
     ) -> None:
         self.index, self.how, self.augmentation, self.seed = index, how, augmentation, seed
-        self.workers = workers or available_cores()
-        self._memory = _Memory(int(psutil.virtual_memory().available * SHARE_OF_MEMORY))
+        self.workers = workers or peers.cores()
+        self._memory = _Memory(int(psutil.virtual_memory().available * SHARE_OF_MEMORY) // peers.here())
         self._boxes = index.boxes_xyxy
         self._box_classes = index.box_column("class_id").astype(np.int64)
         self._single = ~index.box_column("crowd").astype(bool)
 
     def training(
-        self, epoch: int, plan: Sequence[np.ndarray], start: int = 0, mosaic_rows: np.ndarray | None = None
+        self,
+        epoch: int,
+        plan: Sequence[np.ndarray],
+        start: int = 0,
+        mosaic_rows: np.ndarray | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> Generator[Batch, None, None]:
         """Augmented batches, one for each entry of the plan from `start` on.
 
         Args:
-            plan: rows of every batch of the epoch.
+            plan: rows of every batch of the epoch, of all processes together.
             mosaic_rows: rows that a mosaic's other three pictures are drawn from; None: no mosaic.
+            share: which process this is, and of how many. Together they see what one would see alone.
         """
-        places = np.cumsum([0, *map(len, plan)])
+        mine = slice(share[0], None, share[1])
+        places = np.cumsum([0, *map(len, plan)]).tolist()
         items = [
             (int(row), place)
-            for number in range(start, len(plan))
-            for place, row in enumerate(plan[number], int(places[number]))
+            for rows, first in zip(plan[start:], places[start:], strict=False)
+            for place, row in list(enumerate(rows, first))[mine]
         ]
         work = partial(self._augmented, epoch, mosaic_rows)
-        return ahead(partial(self._batches, work, items, [plan[i] for i in range(start, len(plan))]))
+        return ahead(partial(self._batches, work, items, [rows[mine] for rows in plan[start:]]))
 
     def plain(self, rows: Sequence[int] | np.ndarray, batch_size: int) -> Generator[Batch, None, None]:
         """The pictures as prediction sees them, in order."""

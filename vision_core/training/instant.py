@@ -134,13 +134,19 @@ class FeatureFeed:
     def _pixels(self, view: int, row: int) -> np.ndarray:
         return np.asarray(self.pictures.view(row, view).image)
 
-    def training(self, epoch: int, plan: Sequence[np.ndarray], start: int = 0) -> Generator[FeatureBatch, None, None]:
-        """Batches from step `start` on; which view of a picture is seen is drawn anew every epoch."""
+    def training(
+        self, epoch: int, plan: Sequence[np.ndarray], start: int = 0, share: tuple[int, int] = (0, 1)
+    ) -> Generator[FeatureBatch, None, None]:
+        """Batches from step `start` on, or this process's share of them (see `PictureFeed.training`).
+
+        Which view of a picture is seen is drawn anew every epoch.
+        """
+        mine = slice(share[0], None, share[1])
         drawn = np.random.default_rng([self.config.seed, epoch, 1]).integers(self.views, size=sum(map(len, plan)))
         place = sum(map(len, plan[:start]))
-        for rows in plan[start:]:
-            views = drawn[place : place + len(rows)].tolist()
-            place += len(rows)
+        for every in plan[start:]:
+            rows, views = every[mine], drawn[place : place + len(every)][mine].tolist()
+            place += len(every)
             yield FeatureBatch(rows, np.stack([self._views[v][r] for v, r in zip(views, rows.tolist(), strict=True)]))
 
     def plain(self, rows: Sequence[int] | np.ndarray, batch_size: int) -> Generator[FeatureBatch, None, None]:

@@ -86,7 +86,9 @@ def _epoch(session: Session, watch: Watch) -> bool:
     clock = session.clock = Clock(session.device, session.clock.judging_s)
     saved_at = time.monotonic()
     training_mode(session.trained)
-    with closing(session.feed.training(standing.epoch, _mine(session, plan), standing.step, **mosaic_rows)) as batches:
+    share = session.accelerator.process_index, session.accelerator.num_processes
+    source = session.feed.training(standing.epoch, plan, standing.step, share=share, **mosaic_rows)
+    with closing(source) as batches:
         while standing.step < len(plan):
             with clock.waiting():
                 batch = _next(batches)
@@ -109,12 +111,6 @@ def _epoch(session: Session, watch: Watch) -> bool:
                 saved_at = time.monotonic()
             clock.resumed()
     return False
-
-
-def _mine(session: Session, plan: list[np.ndarray]) -> list[np.ndarray]:
-    """This process's part of every step."""
-    rank, world = session.accelerator.process_index, session.accelerator.num_processes
-    return plan if world == 1 else [rows[rank::world] for rows in plan]
 
 
 def _next(batches: Generator[Any, None, None]) -> Any:

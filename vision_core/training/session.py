@@ -16,12 +16,11 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
 from vision_core.data.augment import AUGMENTATIONS
-from vision_core.data.threads import available_cores
 from vision_core.errors import TrainingError
 from vision_core.models.catalogue import get_spec
 from vision_core.preprocess import sized
 from vision_core.run_folder import BEST, LAST, RunFolder
-from vision_core.training import checkpoints, networks
+from vision_core.training import checkpoints, networks, peers
 from vision_core.training.clock import Clock
 from vision_core.training.config import TrainConfig
 from vision_core.training.environment import environment, make_accelerator
@@ -84,7 +83,7 @@ class Session:
         self.run, self.config = run, run.config()
         self.accelerator = make_accelerator(self.config, run.path)
         self.device = self.accelerator.device
-        torch.set_num_threads(self.config.threads or available_cores())
+        torch.set_num_threads(self.config.threads or peers.cores())
         torch.manual_seed(self.config.seed)
         if self.device.type == "cpu":
             torch.use_deterministic_algorithms(True, warn_only=True)

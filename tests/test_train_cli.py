@@ -129,10 +129,9 @@ def test_a_run_in_the_background_says_where_it_is_and_can_be_cancelled(labelled:
 
 @pytest.mark.slow
 def test_several_processes_make_one_run(labelled: Path, tmp_path: Path) -> None:
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    how = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     done = subprocess.run(
-        [*launch, *how, "-m", "vision_core", "train", "--data", labelled, *CLASSIFY, "--epochs", "2", "--json"],
+        [*launch, "-m", "--", "vision_core", "train", "--data", labelled, *CLASSIFY, "--epochs", "2", "--json"],
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast
 
 from vision_core.errors import ImageError, TrainingError
 from vision_core.run_folder import Request, RunFolder
+from vision_core.training import peers
 from vision_core.training.clock import Clock, Progress
 from vision_core.training.config import TrainConfig
 from vision_core.training.networks import pace_norms, training_mode
@@ -155,8 +156,7 @@ def _note(session: Session, losses: dict[str, float], pictures: int) -> None:
 def _close_epoch(session: Session) -> dict[str, Any]:
     """Judges the network, writes what there is to write and moves on to the next epoch."""
     standing, clock = session.standing, session.clock
-    verdict = _judge(session) if session.accelerator.is_main_process else None
-    verdict = _shared(session, verdict)
+    verdict = peers.shared(_judge(session))
     figure = verdict.metrics.get(session.objective.monitor, -verdict.losses.get("loss", 0.0))
     is_best = figure > standing.best or not standing.best_epoch
     record = {
@@ -186,22 +186,18 @@ def _close_epoch(session: Session) -> dict[str, Any]:
 
 
 def _judge(session: Session) -> Verdict:
-    """Losses and metrics on the validation pictures, with the weights that would be kept."""
+    """Losses and metrics on the validation pictures, with the weights that would be kept.
+
+    Every process judges all of them: the losses of some detectors are sums over all processes.
+    """
+    if session.accelerator.num_processes > 1:  # batch norm has seen other pictures in each of them
+        broadcast(list(session.judged().buffers()))
     started = time.perf_counter()
     rows, size = session.rows["val"], session.standing.micro_batch
     verdict = session.objective.judge(
         session.judged(), partial(session.feed.plain, rows, size), session.device, session.autocast, session.watched
     )
     session.clock.judging_s = time.perf_counter() - started
-    return verdict
-
-
-def _shared(session: Session, verdict: Verdict | None) -> Verdict:
-    """The main process's verdict, in all of them."""
-    if session.accelerator.num_processes > 1:
-        verdict = broadcast_object_list([verdict])[0]
-    if verdict is None:
-        raise TrainingError("The main process gave no verdict: see its log.")
     return verdict
 
 

@@ -61,7 +61,7 @@ def _begin(run: RunFolder) -> bool:
 
     Raises:
         SettingsError: another process is at it.
-        _Cancelled: it was cancelled before this process, started for it, had begun.
+        DataError: its folder cannot be written.
     """
     with turns.changing() as waiting:
         status, me = run.read(STATUS), identity()
@@ -134,34 +134,49 @@ def _train(run: RunFolder, pulse: Pulse, signals: Signals) -> None:
                     raise _Cancelled
     except Stop as stop:
         raise _Cancelled from stop
-    run.forget_request()
-    peers.part()
+    finally:
+        peers.part()
+    run.forget_request()  # the checkpoint knows that no epoch is to come
 
 
 def _follow(run: RunFolder) -> None:
     """The part of a process that is not the main one."""
+    with Signals() as signals:
+        if _is_wanted(run):
+            try:
+                _train_along(run, signals)
+            finally:
+                peers.part()
+
+
+def _is_wanted(run: RunFolder) -> bool:
+    """Waits until the main process makes ready, however long the queue is; False where the run ends before that."""
+    began = time.time() - POLL_S  # what is older was written at an earlier attempt
+    while True:
+        record = run.record()
+        is_new = float(record.status.get("heartbeat", 0)) >= began
+        if record.state == "finished" or (is_new and not record.is_active):
+            return False
+        if is_new and record.state == "running" and record.status["stage"] == "Preparing":
+            return True
+        time.sleep(POLL_S / 4)
+
+
+def _train_along(run: RunFolder, signals: Signals) -> None:
+    """Takes this process's part in training, until the main process says that it ends."""
     from vision_core.training.loop import Stop, Watch, train
 
     def step(_: Progress) -> None:
+        signals.patient = True
         action: Request | None = peers.shared(None)
         if action:
             raise Stop(action)
 
-    with Signals() as signals, suppress(Stop):
-        signals.patient = True
-        began = time.time()
-        while True:
-            status = run.read(STATUS)
-            if status.get("state") == "finished":
-                return
-            if status.get("state") == "running" and status["heartbeat"] >= began and status["stage"] == "Preparing":
-                break
-            time.sleep(POLL_S / 4)  # not in `shared`, which gives up after minutes: the queue may be long
-        peers.shared(None, run.config().device)
-        for _ in train(run, Watch(step=step)):
+    peers.shared(None, run.config().device)
+    with suppress(Stop), closing(train(run, Watch(step=step))) as records:
+        for _ in records:
             if peers.shared(None):
                 return
-        peers.part()
 
 
 def _find_rate(run: RunFolder, pulse: Pulse, preparing: Callable[[str, int, int], None]) -> None:

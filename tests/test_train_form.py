@@ -72,6 +72,7 @@ def test_a_lesson_is_queued_whole_or_not_at_all(page: OpenPage, shelf: Dataset) 
 def test_another_start_brings_its_own_numbers(page: OpenPage, shelf: Dataset) -> None:
     app = page()
     usual, whole = (config(shelf, preset="instant", start=kind) for kind in ("pretrained", "scratch"))
+    assert (usual.learning_rate, whole.learning_rate) == (1e-2, 1e-3), "a head's, and a whole network's"
     for kind, wanted in ((form.SCRATCH, whole), (form.PRETRAINED, usual), (form.SCRATCH, whole)):
         seen(app.button_group(key="train_start").set_value(kind).run())
         shown = app.number_input(key="train_epochs").value, app.number_input(key="train_rate").value

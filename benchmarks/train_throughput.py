@@ -340,8 +340,9 @@ def report(figures: dict[str, Any]) -> str:
         f"{shared.table(head, rows)}\n\nPictures a second in training, medians of {figures['rounds']} turns each; "
         f"ratios are medians of the turns' own, with quartiles. {few} JPEGs of 500 x 375 (frozen: {all_of_them}), an "
         f"eighth of them to judge by. Batches of 16 (lite0) and 8. Frozen: {FROZEN_EPOCHS} epochs with everything "
-        "before them, ours from one plain view of each picture; the bare step there is one with a frozen backbone. Ours "
-        "keeps decoded pictures in memory after the first epoch, which is not measured; the reference decodes each time."
+        "before them, ours from one plain view of each picture; the bare step there is one with a frozen backbone. "
+        "Ours keeps decoded pictures in memory after the first epoch, which is not measured; the reference decodes "
+        "each time."
     )
 
 

@@ -139,13 +139,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_leaves_the_checkpoint(
     from vision_core.training.objectives import ClassificationObjective
 
     loss_of = ClassificationObjective.loss_of
-    monkeypatch.setattr(
-        ClassificationObjective,
-        "loss_of",
-        lambda self, logits, targets: loss_of(self, logits, targets) * (float("nan") if logits.requires_grad else 1),
-    )
     records = train(run, Watch(step=None))
-    monkeypatch.undo()
     next(records)
     monkeypatch.setattr(
         ClassificationObjective, "loss_of", lambda self, logits, targets: loss_of(self, logits, targets) * float("nan")
@@ -155,6 +149,101 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_leaves_the_checkpoint(
     monkeypatch.undo()
     learn(run)
     assert same(run, reference), "it goes on from the checkpoint before"
+
+
+@pytest.mark.parametrize("clip_norm", [0.0, 5.0])
+def test_a_gradient_that_is_not_finite_reaches_no_checkpoint(
+    clip_norm: float, start: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch
+):
+    """The loss is fine, and it is the only step of an epoch, right before weights are written."""
+    run = start(epochs=3, clip_norm=clip_norm, **TOGETHER)
+    records = train(run)
+    next(records)
+    kept = weights(run)
+    from vision_core.training.objectives import ClassificationObjective
+
+    loss_of = ClassificationObjective.loss_of
+
+    class Poison(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, logits: Tensor) -> Tensor:
+            return logits.clone()
+
+        @staticmethod
+        def backward(ctx: Any, gradient: Tensor) -> Tensor:
+            return gradient * float("inf")
+
+    def poisoned(self: Any, logits: Tensor, targets: Tensor) -> Tensor:
+        return loss_of(self, Poison.apply(logits), targets)
+
+    monkeypatch.setattr(ClassificationObjective, "loss_of", poisoned)
+    with pytest.raises(TrainingError, match=r"gradient became (nan|inf)"):
+        next(records)
+    assert all(torch.equal(kept[name], tensor) for name, tensor in weights(run).items())
+    assert len(run.history()) == 1
+
+
+def test_a_network_that_is_broken_when_judged_reaches_no_checkpoint(
+    start: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch
+):
+    run = start(epochs=3)
+    records = train(run)
+    next(records)
+    kept, best = weights(run), weights(run, BEST)
+    from vision_core.training.objectives import ClassificationObjective
+
+    loss_of = ClassificationObjective.loss_of
+    monkeypatch.setattr(
+        ClassificationObjective,
+        "loss_of",
+        lambda self, logits, targets: loss_of(self, logits, targets) * (1 if logits.requires_grad else float("nan")),
+    )
+    with pytest.raises(TrainingError, match="validation loss became nan in epoch 2"):
+        next(records)
+    assert all(torch.equal(kept[name], tensor) for name, tensor in weights(run).items())
+    assert all(torch.equal(best[name], tensor) for name, tensor in weights(run, BEST).items())
+    assert len(run.history()) == 1
+
+
+def test_what_does_not_fit_when_judged_is_halved_too(start: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch):
+    whole, halved = start("whole"), start("halved")
+    expected = learn(whole)
+    from timm.models.vision_transformer import VisionTransformer
+
+    forward = VisionTransformer.forward
+    refused: list[int] = []
+
+    def small(self: Any, x: Tensor, *rest: Any) -> Tensor:
+        if not self.training and len(x) > 1:
+            refused.append(len(x))
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, x, *rest)
+
+    monkeypatch.setattr(VisionTransformer, "forward", small)
+    found = learn(halved)
+    assert refused
+    assert [record["metrics"] for record in found] == [pytest.approx(record["metrics"]) for record in expected]
+
+
+def test_what_was_to_be_the_end_is_the_end_after_a_resume(start: Callable[..., RunFolder]):
+    run = start(epochs=5)
+
+    def finish(_: Progress) -> None:
+        raise Stop("finish")
+
+    learn(run, finish)
+    assert learn(run) == []
+    assert len(run.history()) == 1
+
+
+def test_a_history_that_was_not_written_is_written_on_resuming(start: Callable[..., RunFolder]):
+    """Killed between the last checkpoint and the history of it."""
+    run = start(epochs=2)
+    learn(run)
+    whole = run.history()
+    run.write_lines("metrics.jsonl", whole[:1])
+    assert learn(run) == []
+    assert run.history() == whole
 
 
 def test_training_stops_when_it_gets_no_better(start: Callable[..., RunFolder]):

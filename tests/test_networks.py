@@ -137,6 +137,44 @@ def test_losses_can_be_told_without_chance_or_change():
     assert losses[0] == losses[1]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["ssdlite_mobilenet_v2_coco", "ssdlite320_mobilenet_v3_large", "retinanet:test_resnet", "yolov9t", "yolox_s"],
+)
+def test_mixed_precision_stays_in_a_detectors_backbone(name: str):
+    """Boxes are compared in pixels: at bfloat16's eight bits they would be two pixels apart."""
+    torch.manual_seed(0)
+    detector: Any = get_spec(name).build(2).train()
+    kinds: dict[str, set[torch.dtype]] = {"backbone": set(), "rest": set()}
+    network: Any = networks.plain(detector)
+    names = ("backbone", "neck", "stem", "blocks")
+    inside = {module for part in names if hasattr(network, part) for module in getattr(network, part).modules()}
+    for module in detector.modules():
+        if isinstance(module, nn.Conv2d):
+            where = "backbone" if module in inside else "rest"
+            module.register_forward_hook(lambda _, __, out, where=where: kinds[where].add(out.dtype))
+    images = [torch.rand(3, 96, 96) for _ in range(2)]
+    boxes = torch.tensor([[10.0, 10, 60, 60], [40, 30, 80, 90]])
+    targets = [{"boxes": boxes, "labels": torch.tensor([0, 1])} for _ in range(2)]
+    with torch.autocast("cpu", torch.bfloat16), networks.lean_backbone(detector, torch.device("cpu")):
+        losses = detector.losses(images, targets)
+    assert kinds == {"backbone": {torch.bfloat16}, "rest": {torch.float32}}
+    assert all(value.dtype == torch.float32 for value in losses.values())
+    losses["loss"].backward()
+    kinds["backbone"].clear()
+    detector.losses(images, targets)
+    assert kinds["backbone"] == {torch.float32}, "no hook is left"
+
+
+def test_an_error_in_the_backbone_leaves_no_mixed_precision():
+    detector: Any = get_spec("ssdlite_mobilenet_v2_coco").build(2).train()
+    nothing = [{"boxes": torch.zeros(0, 4), "labels": torch.zeros(0).long()}]
+    lean = networks.lean_backbone(detector, torch.device("cpu"))
+    with pytest.raises(RuntimeError), torch.autocast("cpu", torch.bfloat16), lean:
+        detector.losses([torch.rand(1, 96, 96)], nothing)
+    assert not torch.is_autocast_enabled("cpu")
+
+
 def test_fresh_statistics_are_those_of_the_batches_so_far():
     norm = nn.BatchNorm1d(3, momentum=0.03)
     learned = nn.BatchNorm1d(3)

@@ -116,6 +116,30 @@ def test_labels_from_boxes(tmp_path: Path):
         data_of(folder, labels_from="labels")
 
 
+def test_crops_are_cut_anew_when_a_picture_was_corrected(tmp_path: Path, workspace: Path):
+    folder = scenes(tmp_path / "data", {"train": 2, "val": 2}, objects=1)
+    first = data_of(folder, labels_from="crops").index
+    picture = next((folder / "train").glob("*.png"))
+    again = data_of(folder, labels_from="crops").index
+    assert again.root == first.root, "they are cut once"
+    Image.open(picture).transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(picture)
+    assert data_of(folder, labels_from="crops").index.root != first.root
+
+
+def test_crops_that_were_cut_halfway_are_cut_again(tmp_path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = scenes(tmp_path / "data", {"train": 2, "val": 2}, objects=1)
+    from vision_core.data import tasks
+
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks.IndexBuilder, "finish", full)
+        with pytest.raises(OSError, match="No space"):
+            data_of(folder, labels_from="crops")
+    assert len(data_of(folder, labels_from="crops").index) == 4
+
+
 def test_weights_make_rare_classes_count_as_much(tmp_path: Path):
     data = data_of(photos(tmp_path / "data", {"train": 40, "val": 8}, [*["red"] * 3, "blue"]))
     counts, weights = data.class_counts(), data.class_weights()

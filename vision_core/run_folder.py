@@ -23,6 +23,7 @@ import shutil
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -121,9 +122,16 @@ class RunFolder:
 
     def write(self, name: str, values: Mapping[str, Any]) -> None:
         """Writes a JSON file aside and renames it; on a full disk nothing is left behind."""
+        self._write(name, json.dumps(values, ensure_ascii=False, indent=1) + "\n")
+
+    def _write(self, name: str, text: str) -> None:
         part = self.path / f"{name}.{os.getpid()}.part"
         try:
-            part.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            with open(part, "w", encoding="utf-8") as file:
+                file.write(text)
+                if name == CONFIG:  # without it, a power cut would leave nothing of the run
+                    file.flush()
+                    os.fsync(file.fileno())
             os.replace(part, self.path / name)
         except BaseException:
             part.unlink(missing_ok=True)
@@ -187,16 +195,6 @@ class RunFolder:
             can_resume=any(self.checkpoints.glob("resume*.pt")),
         )
 
-    def set_status(self, **values: Any) -> None:
-        """Replaces some values of the status; notes the process and the time.
-
-        Raises:
-            OSError: the folder cannot be written.
-        """
-        me = psutil.Process()
-        process = {"pid": me.pid, "pid_started": me.create_time(), "host": socket.gethostname()}
-        self.write(STATUS, self.read(STATUS) | values | process | {"heartbeat": time.time()})
-
     def ask(self, action: Request) -> None:
         """Asks the process that trains to stop at once ("cancel") or after this step as if it were the last."""
         self.write(REQUEST, {"action": action})
@@ -222,9 +220,7 @@ class RunFolder:
 
     def write_lines(self, name: str, records: list[dict[str, Any]]) -> None:
         """Writes one record a line, aside and renamed."""
-        part = self.path / f"{name}.part"
-        part.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
-        os.replace(part, self.path / name)
+        self._write(name, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
         try:
@@ -240,9 +236,9 @@ class RunFolder:
         return found
 
     def log(self, text: str) -> None:
-        """Adds a line to the log, with the time."""
+        """Adds a line to the log, with the time; no run ends because its log cannot be written."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        with open(self.path / "log.txt", "a", encoding="utf-8") as file:
+        with suppress(OSError), open(self.path / "log.txt", "a", encoding="utf-8") as file:
             file.write(f"{now} {text}\n")
 
 

@@ -2,7 +2,7 @@
 
 run = create_run(make_config("photos/", "classification", "tf_efficientnet_lite0", preset="instant"))
 for record in train(run):
-    print(record.epoch, record.metrics)
+    print(record["epoch"], record["metrics"])
 """
 
 from vision_core.allocator import tune_allocator

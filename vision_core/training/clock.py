@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psutil
 import torch
+
+LOOK_S = 1.0
+"""So often the GPU is asked how busy it is."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class Clock:
         self._began = time.perf_counter()
         self._waited = self._trained = 0.0
         self._pictures = 0
-        self._mark = self._began
+        self._mark = self._looked_at = self._began
+        self._in_use: list[float] = []
         self._process = psutil.Process()
         self._process.cpu_percent()  # what is asked next counts from here
         if device.type == "cuda":
@@ -66,6 +70,9 @@ class Clock:
         now = time.perf_counter()
         self._pictures += pictures
         self._trained, self._mark = self._trained + now - self._mark, now
+        if self._device.type == "cuda" and now - self._looked_at > LOOK_S:
+            self._looked_at = now
+            self._look()
 
     def resumed(self) -> None:
         """What was done since the last step (a checkpoint) does not count as training."""
@@ -105,7 +112,13 @@ class Clock:
             "peak_memory_bytes": self.memory_bytes(),
             "cpu_share": self._process.cpu_percent() / 100,
         }
-        if self._device.type == "cuda":
-            with suppress(Exception):  # needs NVML, which not every GPU machine has
-                found["gpu_share"] = torch.cuda.utilization(self._device) / 100
+        if self._in_use:
+            found["gpu_share"] = sum(self._in_use) / len(self._in_use)
         return found
+
+    def _look(self) -> None:
+        """How busy the GPU was in the last moments, as its driver says (NVML)."""
+        try:
+            self._in_use.append(torch.cuda.utilization(self._device) / 100)
+        except Exception:  # NVML's errors are classes of its own; not every GPU has this figure
+            self._looked_at = float("inf")

@@ -20,13 +20,14 @@ import numpy as np
 from vision_core.run_folder import RunFolder
 from vision_core.training.aside import ask
 from vision_core.training.config import TrainConfig
-from vision_core.training.task_data import Stage
+from vision_core.training.finder import STEPS as SEARCHED
+from vision_core.training.task_data import FETCHING, Stage
 
 if TYPE_CHECKING:
     from vision_core.training.session import Session
 
 STEPS = 4
-"""Steps that are measured of each stage, after one that warms up."""
+"""Steps that are measured of each stage, after those that warm up."""
 JUDGED = 2
 """Batches that are judged, to see what an epoch's end takes."""
 
@@ -36,7 +37,8 @@ class Estimate:
     """What a run will take on this machine.
 
     Attributes:
-        seconds: of the whole run, with judging; early stopping may end it sooner.
+        seconds: of the whole run, with judging and the search for a rate, without the time that weights take to be
+            fetched; early stopping may end it sooner.
         seconds_per_epoch: of the longest stage's epochs; images_per_second: in them.
         peak_memory_bytes: of the GPU where there is one, else of a process that did the measured steps.
         usd: at the price that was given, None without one.
@@ -71,10 +73,18 @@ def measure(config: TrainConfig, progress: Stage | None = None) -> Estimate:
     from vision_core.training.session import Session
 
     with TemporaryDirectory(prefix="whatwhere-estimate-") as folder:
+        fetching: list[float] = []
+
+        def told(stage: str, done: int, total: int) -> None:
+            if stage == FETCHING:
+                fetching.append(time.perf_counter())
+            if progress:
+                progress(stage, done, total)
+
         started = time.perf_counter()
         trial = config.changed(trackers=[], learning_rate=config.learning_rate or 1e-4)
-        session = Session(RunFolder.create(Path(folder) / "run", trial), progress)
-        preparing = time.perf_counter() - started
+        session = Session(RunFolder.create(Path(folder) / "run", trial), told)
+        preparing = time.perf_counter() - started - (fetching[-1] - fetching[0] if fetching else 0.0)
         try:
             stages = _stages(config)
             rates = [_rate(session, epoch, progress, (n, len(stages))) for n, (epoch, _) in enumerate(stages)]
@@ -84,6 +94,9 @@ def measure(config: TrainConfig, progress: Stage | None = None) -> Estimate:
     pictures = len(session.rows["train"])
     each = [pictures / rate + judging for rate in rates]
     seconds = preparing + sum(one * epochs for one, (_, epochs) in zip(each, stages, strict=True))
+    if config.learning_rate is None:
+        seconds += SEARCHED * config.batch_size / rates[-1]
+    seconds += judging * len(session.rows.get("test", ())) / len(session.rows["val"])
     steps = "the features of all pictures and " if config.views else ""
     return Estimate(
         seconds=seconds,
@@ -105,19 +118,27 @@ def _stages(config: TrainConfig) -> list[tuple[int, int]]:
 
 def _rate(session: Session, epoch: int, progress: Stage | None, place: tuple[int, int]) -> float:
     """Pictures a second in this epoch's stage."""
+    from vision_core.training.feed import BATCHES_AHEAD
     from vision_core.training.step import one_step
 
     session.enter_stage(epoch)
     plan = session.plan(epoch)
-    spent, pictures = 0.0, 0
-    with closing(session.feed.training(epoch, plan)) as batches:
-        for number, batch in enumerate(islice(batches, STEPS + 1)):
-            started = time.perf_counter()
-            one_step(session, batch)
-            if number or len(plan) == 1:
-                spent, pictures = spent + time.perf_counter() - started, pictures + len(batch)
+    spent, pictures, mosaic = 0.0, 0, {}
+    mixing = session.config.mix != "none"
+    if session.config.mix == "mosaic":
+        mosaic = {"mosaic_rows": session.rows["train"]}
+    unmeasured = min(BATCHES_AHEAD + 1, len(plan) - 1)  # the first one warms up, others were made ready meanwhile
+    with closing(session.feed.training(epoch, plan, **mosaic)) as batches:
+        started = time.perf_counter()
+        for number, batch in enumerate(islice(batches, unmeasured + STEPS)):
+            one_step(session, batch, mixing)
+            now = time.perf_counter()
+            if number >= unmeasured:  # with the wait for the batch, where there was one
+                spent, pictures = spent + now - started, pictures + len(batch)
+            started = now
             if progress:
-                progress("Measuring steps", place[0] * (STEPS + 1) + number + 1, place[1] * (STEPS + 1))
+                done = number + 1 + place[0] * (unmeasured + STEPS)
+                progress("Measuring steps", done, place[1] * (unmeasured + STEPS))
     return pictures / spent
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import closing, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ def evaluate(
         split: "val" is judged where there is no "test"; all pictures of other data that has no splits.
 
     Returns:
-        `split` (the one that was judged, "" for all), `metrics` (fractions of 1), `losses`, `images`, `data`.
+        `split` (the one that was judged, "" for all), `metrics` (fractions of 1), `losses`, `images`, `data`,
+        `left_out`: pictures of the split without an answer to judge by (not labelled, or of several classes where the
+        run knows one a picture).
 
     Raises:
         DataError: the run has no weights yet, or there are no such pictures or classes.
@@ -59,6 +62,7 @@ def evaluate(
     rows, split = _rows(judged, split)
     found = _judge(run, config, judged, rows, progress)
     found = {"split": split, **found, "images": len(rows), "data": data or config.data}
+    found["left_out"] = _left_out(judged, split)
     if data is None:
         run.write(EVALUATION, found)
     return found
@@ -103,6 +107,14 @@ def _rows(data: TaskData, split: str) -> tuple[np.ndarray, str]:
     return rows, "" if split == "all" else split
 
 
+def _left_out(data: TaskData, split: str) -> int:
+    """How many pictures of a split ("": of all) have no answer to judge by."""
+    if not split:
+        data = replace(data, index=data.index.with_splits(["all"] * len(data.index)))
+    splits = np.array(data.index.images["split"].to_pylist(), object)
+    return int((splits == (split or "all")).sum()) - len(data.rows[split or "all"])
+
+
 def _judge(
     run: RunFolder, config: TrainConfig, data: TaskData, rows: np.ndarray, progress: Stage | None
 ) -> dict[str, Any]:
@@ -111,8 +123,10 @@ def _judge(
     network = load_network(spec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective = objective_for(config, data, spec.preprocessing)
     feed = PictureFeed(data.index, spec.preprocessing, seed=config.seed)
-    batches = _counted(lambda: feed.plain(rows, config.micro_batch or config.batch_size), len(rows), progress)
-    verdict = objective.judge(network, batches, device, nullcontext)
+    batches = _counted(partial(feed.plain, rows), len(rows), progress)
+    halved = [record["micro_batch"] for record in run.history() if record.get("micro_batch")]
+    size = min([config.micro_batch or config.batch_size, *halved])
+    verdict = objective.judge_in_portions(network, batches, size, device, nullcontext)
     return {"metrics": verdict.metrics, "losses": verdict.losses}
 
 
@@ -125,13 +139,13 @@ def _device(config: TrainConfig) -> torch.device:
 
 
 def _counted(
-    batches: Callable[[], Generator[Batch, None, None]], total: int, progress: Stage | None
-) -> Callable[[], Generator[Batch, None, None]]:
+    batches: Callable[[int], Generator[Batch, None, None]], total: int, progress: Stage | None
+) -> Callable[[int], Generator[Batch, None, None]]:
     """The same batches; progress is told of each."""
 
-    def walk() -> Generator[Batch, None, None]:
+    def walk(size: int) -> Generator[Batch, None, None]:
         done = 0
-        with closing(batches()) as source:
+        with closing(batches(size)) as source:
             for batch in source:
                 yield batch
                 done += len(batch)

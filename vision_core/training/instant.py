@@ -18,13 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vision_core import preprocess
+from vision_core import __version__, preprocess
 from vision_core.data.threads import in_order
 from vision_core.models.folding import fold_batch_norm
 from vision_core.settings import ensure_folder, settings
 from vision_core.training.config import TrainConfig
 from vision_core.training.feed import PictureFeed
 from vision_core.training.objectives import ClassificationObjective, Objective
+from vision_core.training.step import free_memory, is_too_much
 from vision_core.training.task_data import Stage, TaskData
 
 BLOCK = 64
@@ -90,8 +91,10 @@ class FeatureFeed:
             done += len(wanted)
 
     def _key(self, features: nn.Module, data: TaskData) -> str:
-        digest = hashlib.sha256(repr((self.pictures.how, self.pictures.augmentation, self.config.seed)).encode())
-        digest.update(data.fingerprint().encode())
+        machine = (self.device.type, torch.get_num_threads(), torch.__version__)
+        how = (self.pictures.how, self.pictures.augmentation, self.config.seed, __version__)
+        digest = hashlib.sha256(repr((machine, how)).encode())
+        digest.update(data.fingerprint(with_times=True).encode())
         head = {tensor.data_ptr() for tensor in features.get_submodule("head").state_dict().values()}
         for name, tensor in sorted(features.state_dict().items()):
             if tensor.data_ptr() in head:
@@ -123,13 +126,27 @@ class FeatureFeed:
             pixels = np.stack(list(pictures))
         batch = preprocess.as_tensor(pixels, self.pictures.how, self.device)
         with torch.inference_mode():
-            computed = self._network(batch).float().cpu().numpy()
+            computed = self._through(batch).float().cpu().numpy()
         ensure_folder(self._folder)
         part = path.with_suffix(f".{os.getpid()}.part")
-        with open(part, "wb") as file:
-            np.save(file, computed)
-        os.replace(part, path)
+        try:
+            with open(part, "wb") as file:
+                np.save(file, computed)
+            os.replace(part, path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
         return computed
+
+    def _through(self, batch: Tensor) -> Tensor:
+        """Pictures through the backbone, in halves where memory is too small."""
+        try:
+            return self._network(batch)
+        except Exception as error:
+            if not is_too_much(error) or len(batch) == 1:
+                raise
+        free_memory(self.device)
+        return torch.cat([self._through(half) for half in batch.chunk(2)])
 
     def _pixels(self, view: int, row: int) -> np.ndarray:
         return np.asarray(self.pictures.view(row, view).image)

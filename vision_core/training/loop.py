@@ -9,6 +9,7 @@ resumed ends with the very weights of one that was not (on a CPU, with the same 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -28,7 +29,7 @@ from vision_core.training.config import TrainConfig
 from vision_core.training.networks import pace_norms, training_mode
 from vision_core.training.objectives import Verdict
 from vision_core.training.session import Session
-from vision_core.training.step import step
+from vision_core.training.step import not_finite, step
 from vision_core.training.task_data import Stage
 
 MIX_UNTIL = 0.75
@@ -66,14 +67,13 @@ def train(run: RunFolder, watch: Watch | None = None) -> Generator[dict[str, Any
     session = Session(run, watch.preparing)
     config, standing = session.config, session.standing
     try:
-        while standing.epoch < config.epochs and not _out_of_patience(session):
+        if standing.history:  # it may have been killed after its last checkpoint and before this
+            write_history(session)
+        while standing.epoch < config.epochs and not standing.finished and not _out_of_patience(session):
             if session.enter_stage(standing.epoch):
-                standing.events.append("Training the last layers." if session.stage_frozen else "Training all layers.")
-            finishing = _epoch(session, watch)
-            record = _close_epoch(session)
-            yield record
-            if finishing:
-                break
+                standing.events.append("Training all layers.")
+            standing.finished = _epoch(session, watch)
+            yield _close_epoch(session)
     finally:
         session.accelerator.end_training()
 
@@ -157,6 +157,8 @@ def _close_epoch(session: Session) -> dict[str, Any]:
     """Judges the network, writes what there is to write and moves on to the next epoch."""
     standing, clock = session.standing, session.clock
     verdict = peers.shared(_judge(session))
+    if not math.isfinite(verdict.losses["loss"]):
+        raise not_finite(session, f"validation loss became {verdict.losses['loss']}")
     figure = verdict.metrics.get(session.objective.monitor, -verdict.losses.get("loss", 0.0))
     is_best = figure > standing.best or not standing.best_epoch
     record = {
@@ -172,6 +174,9 @@ def _close_epoch(session: Session) -> dict[str, Any]:
         **clock.record(),
         "events": standing.events,
     }
+    if session.accelerator.is_main_process:
+        for event in standing.events:
+            session.run.log(event)
     if is_best:
         standing.best, standing.best_epoch = figure, standing.epoch + 1
     seen = {str(row): said for row, said in verdict.seen.items()}
@@ -194,9 +199,11 @@ def _judge(session: Session) -> Verdict:
         broadcast(list(session.judged().buffers()))
     started = time.perf_counter()
     rows, size = session.rows["val"], session.standing.micro_batch
-    verdict = session.objective.judge(
-        session.judged(), partial(session.feed.plain, rows, size), session.device, session.autocast, session.watched
-    )
+    plain, others = partial(session.feed.plain, rows), (session.device, session.autocast, session.watched)
+    if session.accelerator.num_processes > 1:  # halved in one of them alone, they would wait for one another
+        verdict = session.objective.judge(session.judged(), partial(plain, size), *others)
+    else:
+        verdict = session.objective.judge_in_portions(session.judged(), plain, size, *others)
     session.clock.judging_s = time.perf_counter() - started
     return verdict
 

@@ -6,14 +6,15 @@ backbone is what it shares with a classifier; pyramid, proposals and predictions
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from timm.layers import DropPath  # pyright: ignore[reportPrivateImportUsage]
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 from torchvision.ops import StochasticDepth
 
 from vision_core.errors import ModelError, TrainingError, WeightsError
@@ -190,6 +191,66 @@ def freeze(network: nn.Module, is_detector: bool) -> None:
     network.requires_grad_(False)
     for module in fresh_part(network, is_detector):
         module.requires_grad_(True)
+
+
+@contextmanager
+def lean_backbone(detector: nn.Module, device: torch.device) -> Iterator[None]:
+    """Mixed precision, where it is on, for a detector's backbone and neck alone.
+
+    Boxes are decoded, matched and compared in pixels, for which 8 bits (bfloat16) are too few: beyond 256 they would
+    be two pixels apart.
+    """
+    if not torch.is_autocast_enabled(device.type) or torch.compiler.is_compiling():
+        yield
+        return
+    lean = torch.get_autocast_dtype(device.type)
+    entered: list[torch.autocast] = []
+
+    def enter(_: nn.Module, __: Any) -> None:
+        entered.append(torch.autocast(device.type, dtype=lean))
+        entered[-1].__enter__()
+
+    def leave(_: nn.Module, __: Any, outputs: Any) -> Any:
+        entered.pop().__exit__(None, None, None)
+        return _in_full(outputs)
+
+    hooks = [hook for part in _wide(detector) for hook in _around(part, enter, leave)]
+    try:
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+        while entered:  # an error left some of them
+            entered.pop().__exit__(None, None, None)
+
+
+def _wide(detector: nn.Module) -> list[nn.Module]:
+    """Backbone, pyramid and neck, where most of the work is done."""
+    network: Any = plain(detector)
+    backbone = getattr(network, "backbone", None)
+    return [*([backbone] if backbone else _backbone(detector)), *filter(None, [getattr(network, "neck", None)])]
+
+
+def _around(part: nn.Module, enter: Callable[..., None], leave: Callable[..., Any]) -> list[RemovableHandle]:
+    """Hooks on what is called: a list of blocks never is, each of its blocks is."""
+    called = list(part) if isinstance(part, nn.ModuleList) else [part]
+    return [
+        handle
+        for module in called
+        for handle in (module.register_forward_pre_hook(enter), module.register_forward_hook(leave))
+    ]
+
+
+def _in_full(values: Any) -> Any:
+    """The same tensors in float32, nested as they are."""
+    if isinstance(values, Tensor):
+        return values.float() if values.is_floating_point() else values
+    if isinstance(values, dict):
+        return type(values)((name, _in_full(value)) for name, value in values.items())
+    if isinstance(values, (list, tuple)):
+        return type(values)(_in_full(value) for value in values)
+    return values
 
 
 def training_mode(network: nn.Module) -> None:

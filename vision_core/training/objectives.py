@@ -7,10 +7,12 @@ found = objective.judge(network, batches, device, autocast)     # losses and met
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,8 @@ from vision_core.models.detectors import Detector
 from vision_core.training import metrics
 from vision_core.training.config import TrainConfig
 from vision_core.training.feed import Batch
-from vision_core.training.networks import loss_mode
+from vision_core.training.networks import lean_backbone, loss_mode
+from vision_core.training.step import free_memory, is_too_much
 from vision_core.training.task_data import TaskData
 from vision_core.types import Preprocessing
 
@@ -71,7 +74,8 @@ class Objective(ABC):
 
     @abstractmethod
     def losses(self, network: nn.Module, inputs: Any, targets: Any) -> dict[str, Tensor]:
-        """Scalars by name, means over the batch; `loss` is the one to minimise."""
+        """Scalars by name; `loss` is the one to minimise. A classifier's is the mean over the batch; detectors divide
+        by what the batch shows (matched anchors, proposals), each in its own way."""
 
     @abstractmethod
     def judge(
@@ -83,6 +87,29 @@ class Objective(ABC):
         shown: Iterable[int] = (),
     ) -> Verdict:
         """Losses and metrics over some batches; `shown`: rows whose predictions are wanted too."""
+
+    def judge_in_portions(
+        self,
+        network: nn.Module,
+        plain: Callable[[int], Generator[Any, None, None]],
+        size: int,
+        device: torch.device,
+        autocast: Callable[[], AbstractContextManager[None]],
+        shown: Iterable[int] = (),
+    ) -> Verdict:
+        """As `judge`, with fewer pictures at once where memory is too small for `size` of them.
+
+        Args:
+            plain: the pictures in batches of so many.
+        """
+        while True:
+            try:
+                return self.judge(network, partial(plain, size), device, autocast, shown)
+            except Exception as error:
+                if not is_too_much(error) or size == 1:
+                    raise
+            free_memory(device)
+            size = math.ceil(size / 2)
 
 
 class ClassificationObjective(Objective):
@@ -172,7 +199,8 @@ class DetectionObjective(Objective):
 
     def losses(self, network: nn.Module, inputs: list[Tensor], targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         detector: Any = network
-        return detector.losses(inputs, targets)
+        with lean_backbone(detector, inputs[0].device):
+            return detector.losses(inputs, targets)
 
     @torch.no_grad()
     def judge(
@@ -192,7 +220,7 @@ class DetectionObjective(Objective):
                 inputs, targets = self.inputs(batch, device), self.targets(batch, device)
                 loss_mode(detector)
                 with autocast():
-                    losses = detector.losses(inputs, targets)
+                    losses = self.losses(detector, inputs, targets)
                 for name, value in losses.items():
                     sums[name] = sums.get(name, 0.0) + float(value) * len(batch)
                 count += len(batch)
@@ -206,7 +234,7 @@ class DetectionObjective(Objective):
         """The best boxes of each picture, in its own pixels."""
         from torchvision.ops import batched_nms
 
-        with autocast():
+        with autocast(), lean_backbone(detector, inputs[0].device):
             candidates = detector.candidates(inputs, MIN_SCORE, _CANDIDATES)
         boxes = []
         for row, one in zip(batch.rows, candidates, strict=True):

@@ -28,7 +28,7 @@ from vision_core.training.feed import PictureFeed, plan_epoch
 from vision_core.training.instant import FeatureFeed, FeatureObjective
 from vision_core.training.objectives import Objective, objective_for
 from vision_core.training.optimiser import make_optimizer, make_schedule
-from vision_core.training.task_data import Stage, TaskData, prepare
+from vision_core.training.task_data import FETCHING, Stage, TaskData, prepare
 from vision_core.types import Preprocessing
 
 
@@ -54,6 +54,7 @@ class Standing:
         micro_batch: pictures that go through the network at once.
         sums: losses of this epoch, each times the pictures it is the mean of; pictures: how many.
         best: the best figure so far, and best_epoch its epoch, from 1.
+        finished: its owner wanted this to be the end.
         history: one record an epoch; previews: what the network said of a few pictures.
     """
 
@@ -65,6 +66,7 @@ class Standing:
     pictures: int = 0
     best: float = -1.0
     best_epoch: int = 0
+    finished: bool = False
     history: list[dict[str, Any]] = field(default_factory=list)
     previews: list[dict[str, Any]] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
@@ -199,7 +201,6 @@ class Session:
             "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler else None,
             "averaged": averaged,
             "standing": vars(self.standing),
-            "random": torch.get_rng_state(),
         }
 
     def save(self) -> None:
@@ -236,6 +237,8 @@ class Session:
         if saved is None:
             self.standing.events += notes
             self.enter_stage(0)
+            if self.stage_frozen and not self.config.views:
+                self.standing.events.append("Training the last layers.")
             return
         self.standing = Standing(**saved["standing"])
         self.standing.events += [*damaged, *notes]
@@ -249,12 +252,11 @@ class Session:
             self.accelerator.scaler.load_state_dict(saved["scaler"])
         if self.ema is not None:
             self.ema.module.load_state_dict(saved["averaged"])
-        torch.set_rng_state(saved["random"])
 
 
 def _fetching(progress: Stage | None, done: int, total: int | None) -> None:
     if progress:
-        progress("Fetching the weights (MB)", done // 1_000_000, (total or 0) // 1_000_000)
+        progress(FETCHING, done // 1_000_000, (total or 0) // 1_000_000)
 
 
 class _Swapped:

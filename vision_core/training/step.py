@@ -18,40 +18,80 @@ if TYPE_CHECKING:
     from vision_core.training.session import Session
 
 
-def one_step(session: Session, batch: Any, rate: float | None = None) -> float:
+def one_step(session: Session, batch: Any, mixing: bool = False, rate: float | None = None) -> float:
     """One step outside an epoch, for whoever tries or measures; returns its loss.
 
     Args:
         rate: the learning rate; None: what the schedule says.
     """
     training_mode(session.trained)
-    return step(session, batch, len(batch), mixing=False, rate=rate)["loss"]
+    return step(session, batch, len(batch), mixing, rate)["loss"]
 
 
 def step(session: Session, batch: Any, of_all: int, mixing: bool, rate: float | None = None) -> dict[str, float]:
-    """One step of the optimiser; its losses by name. What does not fit into memory is tried again in halves."""
+    """One step of the optimiser; its losses by name, means over the batch.
+
+    A classifier learns the same from portions as from the whole; a detector's loss is normalised in each portion (and
+    process) by what that shows, as in torchvision's references, so there the portions weigh by their pictures.
+
+    Args:
+        batch: this process's part of the step; of_all: pictures of all processes together.
+
+    Raises:
+        TrainingError: loss or gradient is not finite; nothing was updated.
+    """
+    losses = _gradients(session, batch, of_all, mixing)
+    accelerator, standing = session.accelerator, session.standing
+    norm = accelerator.clip_grad_norm_(session.trained.parameters(), session.config.clip_norm or math.inf)
+    if norm is not None and accelerator.scaler is None and not math.isfinite(float(norm)):
+        raise not_finite(session, f"gradient became {float(norm)}")
+    if rate is None:
+        session.schedule.step_update(standing.updates)
+    else:
+        for group in session.optimizer.param_groups:
+            group["lr"] = rate * group.get("lr_scale", 1.0)
+    session.optimizer.step()
+    standing.updates += 1
+    if session.ema is not None:
+        session.ema.update(session.trained, standing.updates)
+    return losses
+
+
+def _gradients(session: Session, batch: Any, of_all: int, mixing: bool) -> dict[str, float]:
+    """Losses and gradients of a batch. What does not fit into memory is tried again in halves: nothing has changed."""
     standing = session.standing
     while True:
         try:
-            return _try_step(session, batch, of_all, mixing, rate)
+            return _forward_and_back(session, batch, of_all, mixing)
         except Exception as error:
-            too_much = should_reduce_batch_size(error) or isinstance(error, MemoryError)
             at_once = min(standing.micro_batch, len(batch))
-            if not too_much or at_once == 1 or session.accelerator.num_processes > 1:
+            if not is_too_much(error) or at_once == 1 or session.accelerator.num_processes > 1:
                 raise
+        session.optimizer.zero_grad()
+        free_memory(session.device)
         standing.micro_batch = math.ceil(at_once / 2)
         standing.events.append(
             f"Memory was too small for {at_once} pictures at once: going on with {standing.micro_batch} at once, "
             f"{math.ceil(len(batch) / standing.micro_batch)} times a step."
         )
-        session.run.log(standing.events[-1])
-        if session.device.type == "cuda":
-            torch.cuda.empty_cache()
 
 
-def _try_step(session: Session, batch: Any, of_all: int, mixing: bool, rate: float | None) -> dict[str, float]:
+def is_too_much(error: Exception) -> bool:
+    """Whether an error says that memory was too small."""
+    return should_reduce_batch_size(error) or isinstance(error, MemoryError)
+
+
+def free_memory(device: torch.device) -> None:
+    """Gives back what a failed attempt left in a GPU's memory."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _forward_and_back(session: Session, batch: Any, of_all: int, mixing: bool) -> dict[str, float]:
     accelerator, objective = session.accelerator, session.objective
-    portions = math.ceil(len(batch) / session.standing.micro_batch)
+    processes = accelerator.num_processes
+    # The same number in every process, or some would wait for others' portions; none of them empty.
+    portions = min(math.ceil(math.ceil(of_all / processes) / session.standing.micro_batch), of_all // processes)
     session.optimizer.zero_grad()
     sums: dict[str, Tensor] = {}
     for number in range(portions):  # of even size: a single picture left over would be bad for batch norm
@@ -63,27 +103,14 @@ def _try_step(session: Session, batch: Any, of_all: int, mixing: bool, rate: flo
                 if mixing and session.config.mix == "mixup_cutmix":
                     inputs, targets = _mixed(session, inputs, targets)
                 losses = session.learner(inputs, targets)
-            share = len(part) * accelerator.num_processes / of_all
+            share = len(part) * processes / of_all
             accelerator.backward(losses["loss"] * share)
         for name, value in losses.items():
             sums[name] = sums.get(name, 0) + value.detach() * (len(part) / of_all)
     every: Any = accelerator.reduce(torch.stack(list(sums.values())), "sum")  # of all processes, so that all stop alike
     found = {name: float(value) for name, value in zip(sums, every.tolist(), strict=True)}
     if not math.isfinite(found["loss"]):
-        raise _not_finite(session, f"loss became {found['loss']}")
-    if session.config.clip_norm:
-        norm = accelerator.clip_grad_norm_(session.trained.parameters(), session.config.clip_norm)
-        if norm is not None and accelerator.scaler is None and not math.isfinite(float(norm)):
-            raise _not_finite(session, f"gradient became {float(norm)}")
-    if rate is None:
-        session.schedule.step_update(session.standing.updates)
-    else:
-        for group in session.optimizer.param_groups:
-            group["lr"] = rate * group.get("lr_scale", 1.0)
-    session.optimizer.step()
-    session.standing.updates += 1
-    if session.ema is not None:
-        session.ema.update(session.trained, session.standing.updates)
+        raise not_finite(session, f"loss became {found['loss']}")
     return found
 
 
@@ -96,7 +123,8 @@ def _mixed(session: Session, inputs: Tensor, targets: Tensor) -> tuple[Tensor, T
     return choice(inputs, targets)
 
 
-def _not_finite(session: Session, what: str) -> TrainingError:
+def not_finite(session: Session, what: str) -> TrainingError:
+    """Why training cannot go on, and how it could; to be raised before anything is saved."""
     standing = session.standing
     rate = session.optimizer.param_groups[-1]["lr"]
     return TrainingError(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from vision_core.data.duplicates import groups
 from vision_core.data.formats import measure, read_dataset
@@ -26,7 +27,7 @@ from vision_core.data.library import get_dataset, list_datasets
 from vision_core.data.splits import assign_splits
 from vision_core.data.tasks import as_classification
 from vision_core.errors import DataError
-from vision_core.settings import settings
+from vision_core.settings import ensure_folder, settings
 from vision_core.training.config import TrainConfig
 from vision_core.types import Task
 
@@ -35,6 +36,7 @@ SHARES = {"train": 0.85, "val": 0.15}
 MIN_PICTURES = 2
 
 Stage = Callable[[str, int, int], None]
+FETCHING = "Fetching the weights (MB)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,17 +163,17 @@ class TaskData:
             found.append(about | {"iscrowd": int(crowd)})
         return found
 
-    def fingerprint(self) -> str:
-        """64 hexadecimal digits that differ when pictures, labels, boxes or splits do (files by their size)."""
+    def fingerprint(self, with_times: bool = False) -> str:
+        """64 hexadecimal digits that differ when pictures, labels, boxes or splits do.
+
+        Args:
+            with_times: files count by size and time of change; else by size alone, which a copy does not alter.
+        """
         digest = hashlib.sha256(json.dumps([self.class_names, self.multi_label]).encode())
         for table in (self.index.images, self.index.boxes):
             for part in contents(table):
                 digest.update(part)
-        for row in range(len(self.index)):
-            try:
-                digest.update(str(self.index.path(row).stat().st_size).encode())
-            except OSError:
-                digest.update(b"-")
+        digest.update(_files(self.index, with_times))
         return digest.hexdigest()
 
     def shown_rows(self, count: int = 8) -> np.ndarray:
@@ -241,12 +243,22 @@ def for_task(index: DatasetIndex, config: TrainConfig) -> DatasetIndex:
     if how != "crops":
         return as_classification(index, how)
     folder = settings().home / "crops" / _identity(index)
-    if (folder / "crops.json").is_file():
-        return DatasetIndex.load(folder / "index")
-    crops = as_classification(index, "crops", folder / "files")
-    crops.save(folder / "index")
-    (folder / "crops.json").write_text("{}", encoding="utf-8")
-    return crops
+    with FileLock(ensure_folder(folder.parent) / f"{folder.name}.lock"):  # two runs may want the same crops
+        if not (folder / "index.json").is_file():
+            as_classification(index, "crops", folder)
+        return DatasetIndex.load(folder)
+
+
+def _files(index: DatasetIndex, with_times: bool) -> bytes:
+    """Size, and time of change where it is wanted, of every picture's file."""
+    said = []
+    for row in range(len(index)):
+        try:
+            found = index.path(row).stat()
+            said.append(f"{found.st_size}{found.st_mtime_ns if with_times else ''}")
+        except OSError:
+            said.append("-")
+    return "".join(said).encode()
 
 
 def _identity(index: DatasetIndex) -> str:
@@ -254,6 +266,7 @@ def _identity(index: DatasetIndex) -> str:
     for table in (index.images, index.boxes):
         for part in contents(table):
             digest.update(part)
+    digest.update(_files(index, with_times=True))
     return digest.hexdigest()[:24]
 
 
@@ -317,6 +330,11 @@ def _check(data: TaskData) -> None:
         if lost.any():
             name = data.class_names[int(np.flatnonzero(lost)[0])]
             raise DataError(
-                f"The class {name!r} is in {split!r} but not in 'train': it cannot be learned; add pictures of it to "
-                "the training split, or have the splits made again."
+                f"The class {name!r} is in {split!r} but not in "
+                + (
+                    f"the {data.data_fraction:.0%} of 'train' that are used: set data_fraction higher."
+                    if data.data_fraction < 1
+                    else "'train': it cannot be learned; add pictures of it to the training split, or have the splits "
+                    "made again."
+                )
             )

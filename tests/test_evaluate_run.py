@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -37,7 +38,7 @@ def test_a_run_that_was_halved_is_judged_in_halves(tmp_path: Path, monkeypatch: 
 
     forward, sizes = VisionTransformer.forward, set()
 
-    def small(self: VisionTransformer, x: torch.Tensor, *rest: object) -> torch.Tensor:
+    def small(self: VisionTransformer, x: torch.Tensor, *rest: Any) -> torch.Tensor:
         sizes.add(len(x))
         if len(x) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -106,7 +107,7 @@ def test_what_does_not_fit_goes_through_in_halves(tmp_path: Path, workspace: Pat
 
     forward = VisionTransformer.forward
 
-    def small(self: VisionTransformer, x: Tensor, *rest: object) -> Tensor:
+    def small(self: VisionTransformer, x: Tensor, *rest: Any) -> Tensor:
         if len(x) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return forward(self, x, *rest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,13 +150,17 @@ def test_mixed_precision_stays_in_a_detectors_backbone(name: str):
     network: Any = networks.plain(detector)
     names = ("backbone", "neck", "stem", "blocks")
     inside = {module for part in names if hasattr(network, part) for module in getattr(network, part).modules()}
+
+    def note(seen: set[torch.dtype], _: nn.Module, __: Any, output: Any) -> None:
+        seen.add(output.dtype)
+
     for module in detector.modules():
         if isinstance(module, nn.Conv2d):
             where = "backbone" if module in inside else "rest"
-            module.register_forward_hook(lambda _, __, out, where=where: kinds[where].add(out.dtype))
+            module.register_forward_hook(partial(note, kinds[where]))
     images = [torch.rand(3, 96, 96) for _ in range(2)]
     boxes = torch.tensor([[10.0, 10, 60, 60], [40, 30, 80, 90]])
-    targets = [{"boxes": boxes, "labels": torch.tensor([0, 1])} for _ in range(2)]
+    targets: list[dict[str, Any]] = [{"boxes": boxes, "labels": torch.tensor([0, 1])} for _ in range(2)]
     with torch.autocast("cpu", torch.bfloat16), networks.lean_backbone(detector, torch.device("cpu")):
         losses = detector.losses(images, targets)
     assert kinds == {"backbone": {torch.bfloat16}, "rest": {torch.float32}}

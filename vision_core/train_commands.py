@@ -80,8 +80,9 @@ def train(
         made = _make(_configuration(data, task, model, preset, changes), run, name)
         if background:
             _begin(made, as_json)
-            return
         path = made.path
+    if background:
+        return
     _work(Path(peers.shared(path, changes.get("device")) or ""), quiet, as_json)
 
 

@@ -49,7 +49,7 @@ def work(run: RunFolder, report: Report | None) -> dict[str, Any]:
                     _evaluate(run, pulse)
                     signals.ignored = True
                     pulse.close(state="finished", stage="", seconds_left=None, ended_at=_now())
-                    _log(run, "Finished.")
+                    run.log("Finished.")
             except BaseException as error:
                 signals.ignored = True
                 return _ended(run, pulse, error)
@@ -202,15 +202,8 @@ def _tell(run: RunFolder, pulse: Pulse, record: dict[str, Any], epochs: int) -> 
     figure = record["metrics"].get(monitor)
     said = "" if figure is None else f", {monitor} {100 * figure:.1f} %"
     message = f"Epoch {record['epoch']} of {epochs}: loss {record['train'].get('loss', 0):.3g}{said}{best}."
-    _log(run, *record["events"], f"{message} {record['images_per_second']:.0f} images/s.")
+    run.log(f"{message} {record['images_per_second']:.0f} images/s.")
     pulse.update(message=" ".join([*record["events"], message]))
-
-
-def _log(run: RunFolder, *lines: str) -> None:
-    """Training does not end because a line of its log cannot be written."""
-    with suppress(OSError):
-        for line in lines:
-            run.log(line)
 
 
 def _evaluate(run: RunFolder, pulse: Pulse) -> None:
@@ -233,15 +226,15 @@ def _ended(run: RunFolder, pulse: Pulse, error: BaseException) -> dict[str, Any]
         pulse.close(state="cancelled", stage="", seconds_left=None, queue_position=0, ended_at=_now())
         with suppress(OSError):
             run.forget_request()
-        _log(run, "Cancelled; resume goes on from the last checkpoint.")
+        run.log("Cancelled; resume goes on from the last checkpoint.")
         with suppress(VisionError), turns.changing() as waiting:
             turns.leave(waiting, run)
         return {"run": str(run.path), "state": "cancelled", "epochs": len(run.history())}
     why = sentence(error)
     pulse.close(state="failed", error=why, stage="", seconds_left=None, queue_position=0, ended_at=_now())
-    _log(run, f"Failed: {why}")
+    run.log(f"Failed: {why}")
     if not isinstance(error, VisionError):
-        _log(run, "".join(traceback.format_exception(error)))
+        run.log("".join(traceback.format_exception(error)))
     if isinstance(error, (OSError, MemoryError)) or _out_of_memory(error):
         raise TrainingError(why) from error
     raise error

@@ -10,7 +10,7 @@ import pytest
 from painted_data import new_run, photos
 
 from vision_core.errors import TrainingError
-from vision_core.training import session
+from vision_core.training import environment
 from vision_core.training.loop import train
 
 
@@ -70,7 +70,7 @@ def test_mlflow_reads_every_epoch_and_the_configuration(
 
 
 def test_a_tracker_that_is_not_installed_is_named(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(session, "get_available_trackers", lambda: ["tensorboard"])
+    monkeypatch.setattr(environment, "get_available_trackers", lambda: ["tensorboard"])
     with pytest.raises(TrainingError, match=r"tracker 'wandb'.*pip install wandb"):
         next(train(new_run(tmp_path / "run", data, "classification", "test_vit", trackers=["wandb"])))
 

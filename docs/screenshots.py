@@ -49,7 +49,6 @@ SHOTS = (
     Shot("data-phone", "Data?section=Label", 400, "light"),
     Shot("train-light", "Train?show=Runs&run=fashion-shelf-detector", 1440, "light"),
     Shot("train-dark", "Train?show=New run", 1440, "dark"),
-    Shot("train-phone", "Train?show=Runs&run=fashion-shelf-classifier", 400, "light"),
     Shot("hero", "Compare", 1440, "light", whole=False),
 )
 

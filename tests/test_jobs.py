@@ -255,7 +255,7 @@ def test_why_a_run_failed_is_one_sentence(
     assert said in record.error
     assert "\n" not in record.error
     log = (run.path / "log.txt").read_text()
-    assert "Something was noticed." in log
+    assert "Epoch 1 of" in log
     assert ("Traceback" in log) == (not isinstance(error, DataError))
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert claim(wait(create_run(any_config()))), "the device is free again"

@@ -227,7 +227,7 @@ def test_the_lesson_queues_five_runs_and_overlays_them(page: OpenPage) -> None:
 
 
 STATE_WORDS = {
-    "running": "Epoch 2 of 12, step 3 of 9: about 2 min left",
+    "running": "Epoch 3 of 12, step 3 of 9: about 2 min left",
     "finished": "finished",
     "failed": "The loss became nan",
     "cancelled": "stopped",
@@ -236,7 +236,7 @@ STATE_WORDS = {
 
 @pytest.mark.parametrize("state", STATE_WORDS)
 def test_every_state_has_its_words_and_buttons(page: OpenPage, shelf: Dataset, state: str) -> None:
-    status = {"epoch": 2, "step": 3, "steps": 9, "seconds_left": 130, "loss": 1.5, "images_per_second": 41.0}
+    status = {"epoch": 3, "step": 3, "steps": 9, "seconds_left": 130, "loss": 1.5, "images_per_second": 41.0}
     error = {"error": "The loss became nan."} if state == "failed" else {}
     written(config(shelf, preset="balanced"), "mine", state, **status, **error)
     app = page(show="Runs")
@@ -247,6 +247,12 @@ def test_every_state_has_its_words_and_buttons(page: OpenPage, shelf: Dataset, s
     assert ("Start over" in labels) == (state in ("failed", "cancelled"))
     assert ("Delete" in labels) == (state != "running")
     assert len(every(app, "plotly_chart")) == 2
+
+
+def test_while_layers_are_frozen_the_time_left_is_the_least_it_can_be(page: OpenPage, shelf: Dataset) -> None:
+    status = {"epoch": 2, "step": 3, "steps": 9, "seconds_left": 130}
+    written(config(shelf, preset="balanced"), "mine", "running", **status)
+    assert "at least 2 min left" in " ".join(item.text for item in every(page(show="Runs"), "progress"))
 
 
 def test_a_run_whose_process_is_gone_can_be_resumed(

@@ -85,7 +85,9 @@ def _progress(one: Overview) -> None:
         return
     left = duration(status.get("seconds_left"))
     steps = f", step {int(status.get('step') or 0):,} of {int(status.get('steps') or 0):,}"
-    st.progress(one.share, f"Epoch {epoch} of {epochs}{steps}" + (f": about {left} left" if left else ""))
+    frozen = int(one.record.config.get("frozen_epochs") or 0)
+    about = "at least" if epoch <= frozen < epochs else "about"  # later all layers learn, which takes longer
+    st.progress(one.share, f"Epoch {epoch} of {epochs}{steps}" + (f": {about} {left} left" if left else ""))
 
 
 def _figures(one: Overview) -> None:

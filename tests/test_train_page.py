@@ -250,7 +250,7 @@ def test_every_state_has_its_words_and_buttons(page: OpenPage, shelf: Dataset, s
 
 
 def test_while_layers_are_frozen_the_time_left_is_the_least_it_can_be(page: OpenPage, shelf: Dataset) -> None:
-    status = {"epoch": 2, "step": 3, "steps": 9, "seconds_left": 130}
+    status: dict[str, Any] = {"epoch": 2, "step": 3, "steps": 9, "seconds_left": 130}
     written(config(shelf, preset="balanced"), "mine", "running", **status)
     assert "at least 2 min left" in " ".join(item.text for item in every(page(show="Runs"), "progress"))
 

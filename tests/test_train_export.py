@@ -240,6 +240,8 @@ def test_a_damaged_run_forbids_no_other() -> None:
     (broken.path / "config.json").write_text("{", encoding="utf-8")
     preflight.check_places(config)
     preflight.check_places(config.changed(data="/srv/x"))
+    with pytest.raises(SettingsError, match="WHATWHERE_FOLDERS"):  # what no run was given is still refused
+        preflight.check_places(config.changed(data="/srv/y"))
 
 
 def test_only_places_that_visitors_may_open() -> None:

@@ -122,6 +122,20 @@ class Desk:
         width, height = SIZES[name]
         expect(self.page.locator(".file")).to_contain_text(f"{name} · {width} × {height} px")
         expect(self.page.locator(".sheet")).to_be_visible()
+        expect(self.page.locator(".overlay")).to_have_attribute("viewBox", f"0 0 {width} {height}")
+        self.stands_still()
+
+    def stands_still(self) -> None:
+        """Waits until the picture has kept its place for a while: positions asked for before would be wrong."""
+        last, since = None, time.monotonic()
+        deadline = since + 30
+        while (now := time.monotonic()) - since < 0.25:
+            area = self.page.locator(".overlay").bounding_box()
+            if area != last:
+                last, since = area, now
+            if now > deadline:
+                raise AssertionError(f"the picture still moves: {area}")
+            self.page.wait_for_timeout(30)
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         area = self.page.locator(".overlay").bounding_box()

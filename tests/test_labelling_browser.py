@@ -237,10 +237,12 @@ def test_boxes_on_a_large_photo_are_in_its_own_pixels(width_px: int, place: Plac
     desk.shows("3.jpg")
     assert desk.scale > 5
     desk.page.locator(".stage").scroll_into_view_if_needed()
+    desk.stands_still()
     desk.drag((1200, 800), (4800, 3200))
     close_to(place.said("3.jpg"), [[1200, 800, 4800, 3200]], desk.scale)
     desk.page.mouse.move(*desk.at(3000, 2000))
     desk.press("Escape", "+", "+", "+", "+", "+")
+    desk.stands_still()
     assert desk.scale < 4
     area = desk.page.locator(".stage").bounding_box()
     assert area is not None

@@ -17,8 +17,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from vision_core.data.library import SHELF
+from vision_core.evaluation.store import evaluate_run
 from vision_core.run_folder import BEST, CONFIG, STATUS, RunFolder
-from vision_core.training.evaluate import evaluate
 from vision_core.training.examples import EXAMPLES
 
 KEPT = ("metrics.jsonl", "previews.jsonl", "data/images.arrow", "data/boxes.arrow", "data/index.json")
@@ -43,7 +43,7 @@ def ship(source: Path, name: str, title: str) -> Path:
     shipped.write("about.json", {"name": title, "note": "Comes with WhatWhere; trained on Fashion Shelf by its code."})
     status = {key: value for key, value in run.read(STATUS).items() if key not in DROPPED}
     shipped.write(STATUS, status | {"state": "finished", "error": ""})
-    evaluate(target)  # on the pictures where they still are
+    evaluate_run(target)  # on the pictures where they still are
     shipped.write("evaluation.json", shipped.read("evaluation.json") | {"data": SHELF})
     index = json.loads((target / "data/index.json").read_text(encoding="utf-8"))
     (target / "data/index.json").write_text(json.dumps(index | {"root": ""}, indent=1) + "\n", encoding="utf-8")

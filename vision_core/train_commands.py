@@ -191,15 +191,18 @@ def _work(path: Path, quiet: bool, as_json: bool) -> None:
 def evaluate(
     run: Run,
     data: Annotated[str | None, typer.Option(help="Other pictures with the same classes.")] = None,
-    split: Annotated[str, typer.Option(help="Which pictures; val stands in for test where there is none.")] = "test",
+    split: Annotated[
+        str, typer.Option(help="Which pictures; val stands in for test where there is none; all: every picture.")
+    ] = "test",
+    again: Annotated[bool, typer.Option("--again", help="Compute it even where a current one is kept.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Judge a run's best weights on pictures it was not trained on."""
+    """Judge a run's best weights on pictures it was not trained on; what is kept and still true is not done again."""
     found = _open(run)
     from vision_core.data_commands import Stages
-    from vision_core.training.evaluate import evaluate
+    from vision_core.evaluation.store import evaluate_run
 
-    said = evaluate(found.path, data, split, Stages())
+    said = evaluate_run(found.path, data, split, Stages(), again).summary()
     about = {name: said[name] for name in ("split", "images", "data")}
     result = {"run": str(found.path), "state": found.record().state, **said["metrics"], "losses": said["losses"]}
     if as_json:

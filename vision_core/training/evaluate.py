@@ -1,17 +1,18 @@
-"""How well a run does on pictures that it was not trained on: its best weights, judged as during training.
+"""A run's best weights on pictures whose answers are known: judged as during training, in full precision.
 
-found = evaluate("workspace/runs/…")                    # on the test split of its own data
-found = evaluate("workspace/runs/…", data="photos/")    # on other pictures with the same classes
+judged = judge("workspace/runs/…")                   # on the test split of its own data
+judged = judge("workspace/runs/…", "photos/")        # on other pictures with the same classes
+
+What comes of it is kept and opened by `vision_core.evaluation.store`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,48 +25,70 @@ from vision_core.run_folder import BEST, CONFIG, RunFolder
 from vision_core.runs import load_network, read_run
 from vision_core.training.config import TrainConfig
 from vision_core.training.feed import Batch, PictureFeed
-from vision_core.training.objectives import objective_for
+from vision_core.training.objectives import Verdict, objective_for
 from vision_core.training.task_data import Stage, TaskData, for_task, open_data, prepare
 
-EVALUATION = "evaluation.json"
+ALL = "all"
 
 
-def evaluate(
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is judged: a run's best weights, and the pictures.
+
+    Attributes:
+        data: with the run's classes; its own data, or others'.
+        rows: the pictures, in the order of `data.index`.
+        split: whose they are; "" for all pictures.
+        name: of the data, as it was asked for; "" for the run's own.
+    """
+
+    run: RunFolder
+    config: TrainConfig
+    data: TaskData
+    rows: np.ndarray
+    split: str
+    name: str = ""
+
+    @property
+    def left_out(self) -> int:
+        """Pictures of the split without an answer to judge by: not labelled, or of several classes where the run
+        knows one a picture."""
+        return _left_out(self.data, self.split)
+
+
+def subject(
     run_path: Path | str, data: str | None = None, split: str = "test", progress: Stage | None = None
-) -> dict[str, Any]:
-    """Judges a run's best weights, in full precision.
-
-    On its own data what comes out is kept in the run's `evaluation.json`.
+) -> Subject:
+    """What a run is to be judged on.
 
     Args:
         data: other pictures than the run's own: a data set's folder or archive, or its name in the workspace.
-        split: "val" is judged where there is no "test"; all pictures of other data that has no splits.
-
-    Returns:
-        `split` (the one that was judged, "" for all), `metrics` (fractions of 1), `losses`, `images`, `data`,
-        `left_out`: pictures of the split without an answer to judge by (not labelled, or of several classes where the
-        run knows one a picture).
+        split: "val" stands in for "test" where there is none; "all" for every picture, also of data without splits.
 
     Raises:
         DataError: the run has no weights yet, or there are no such pictures or classes.
-        ModelError, WeightsError: the run cannot be read.
+        ModelError: the run cannot be read.
     """
     run = RunFolder.open(run_path)
     if not (run.path / BEST).is_file():
         raise DataError(f"The run {run.path.name!r} has no weights yet: train it for at least one epoch.")
     config = run.config()
-    torch.set_num_threads(config.threads or available_cores())
     if data is None:
         judged = prepare(config, run.path / "data", progress)
     else:
         judged = _other(run, config.changed(data=data), progress)
     rows, split = _rows(judged, split)
-    found = _judge(run, config, judged, rows, progress)
-    found = {"split": split, **found, "images": len(rows), "data": data or config.data}
-    found["left_out"] = _left_out(judged, split)
-    if data is None:
-        run.write(EVALUATION, found)
-    return found
+    return Subject(run, config, judged, rows, split, data or "")
+
+
+def judge(of: Subject, progress: Stage | None = None) -> Verdict:
+    """What the network says of the pictures, and how well that is.
+
+    Raises:
+        ModelError, WeightsError: the run cannot be read.
+    """
+    torch.set_num_threads(of.config.threads or available_cores())
+    return _judge(of.run, of.config, of.data, of.rows, progress)
 
 
 def _other(run: RunFolder, config: TrainConfig, progress: Stage | None) -> TaskData:
@@ -94,9 +117,9 @@ def _class_ids(index: DatasetIndex, config: TrainConfig) -> np.ndarray:
 def _rows(data: TaskData, split: str) -> tuple[np.ndarray, str]:
     """The labelled pictures of a split, or of what stands in for it; and its name."""
     named = [name for name in data.index.splits if name]
-    if not named:
-        data = replace(data, index=data.index.with_splits(["all"] * len(data.index)))
-        named, split = ["all"], "all"
+    if not named or split == ALL:
+        data = _undivided(data)
+        named, split = [ALL], ALL
     elif split not in named and split == "test" and "val" in named:
         split = "val"
     if split not in named:
@@ -104,20 +127,22 @@ def _rows(data: TaskData, split: str) -> tuple[np.ndarray, str]:
     rows = data.rows[split]
     if not len(rows):
         raise DataError(f"No picture of the split {split!r} is labelled for {data.task}: label some first.")
-    return rows, "" if split == "all" else split
+    return rows, "" if split == ALL else split
+
+
+def _undivided(data: TaskData) -> TaskData:
+    return replace(data, index=data.index.with_splits([ALL] * len(data.index)), data_fraction=1.0)
 
 
 def _left_out(data: TaskData, split: str) -> int:
     """How many pictures of a split ("": of all) have no answer to judge by."""
     if not split:
-        data = replace(data, index=data.index.with_splits(["all"] * len(data.index)))
+        data = _undivided(data)
     splits = np.array(data.index.images["split"].to_pylist(), object)
-    return int((splits == (split or "all")).sum()) - len(data.rows[split or "all"])
+    return int((splits == (split or ALL)).sum()) - len(data.rows[split or ALL])
 
 
-def _judge(
-    run: RunFolder, config: TrainConfig, data: TaskData, rows: np.ndarray, progress: Stage | None
-) -> dict[str, Any]:
+def _judge(run: RunFolder, config: TrainConfig, data: TaskData, rows: np.ndarray, progress: Stage | None) -> Verdict:
     spec, _ = read_run(run.path)
     device = _device(config)
     network = load_network(spec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -126,8 +151,7 @@ def _judge(
     batches = _counted(partial(feed.plain, rows), len(rows), progress)
     halved = [record["micro_batch"] for record in run.history() if record.get("micro_batch")]
     size = min([config.micro_batch or config.batch_size, *halved])
-    verdict = objective.judge_in_portions(network, batches, size, device, nullcontext)
-    return {"metrics": verdict.metrics, "losses": verdict.losses}
+    return objective.judge_in_portions(network, batches, size, device, nullcontext)
 
 
 def _device(config: TrainConfig) -> torch.device:

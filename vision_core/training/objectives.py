@@ -25,6 +25,7 @@ from vision_core.models.detectors import Detector
 from vision_core.training import metrics
 from vision_core.training.config import TrainConfig
 from vision_core.training.feed import Batch
+from vision_core.training.metrics import BoxesFound
 from vision_core.training.networks import lean_backbone, loss_mode
 from vision_core.training.step import free_memory, is_too_much
 from vision_core.training.task_data import TaskData
@@ -45,11 +46,16 @@ class Verdict:
         losses: mean losses by name; `loss` is the total.
         metrics: by their usual names, fractions of 1 (see `vision_core.training.metrics`).
         seen: row to what the network said of that picture, in plain values, for pictures asked for.
+        rows, logits: a classifier's pictures `(N,)` and what it said of each, `(N, K)` float32.
+        found: what a detector found in each picture.
     """
 
     losses: dict[str, float]
     metrics: dict[str, float]
     seen: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    rows: np.ndarray | None = None
+    logits: np.ndarray | None = None
+    found: BoxesFound | None = None
 
 
 class Objective(ABC):
@@ -166,9 +172,10 @@ class ClassificationObjective(Objective):
         scores = every.sigmoid() if self.data.multi_label else every.softmax(dim=1)
         loss = float(self.loss_of(every, targets))
         measured = metrics.multi_label(scores, targets) if self.data.multi_label else metrics.single(scores, targets)
-        place = {int(row): at for at, row in enumerate(np.concatenate(rows))}
+        judged = np.concatenate(rows)
+        place = {int(row): at for at, row in enumerate(judged)}
         seen = {row: self._said(scores[place[row]]) for row in shown if row in place}
-        return Verdict({"loss": loss}, measured, seen)
+        return Verdict({"loss": loss}, measured, seen, judged, every.numpy())
 
     def _said(self, scores: Tensor) -> list[dict[str, Any]]:
         best = scores.topk(min(3, len(scores)))
@@ -213,7 +220,7 @@ class DetectionObjective(Objective):
     ) -> Verdict:
         detector: Any = network
         sums: dict[str, float] = {}
-        count, found = 0, metrics.BoxesFound(self.data)
+        count, found = 0, BoxesFound(self.data)
         torch.manual_seed(self.config.seed)  # two-stage detectors draw the proposals that their loss looks at
         with closing(batches()) as source:
             for batch in source:
@@ -226,7 +233,8 @@ class DetectionObjective(Objective):
                 count += len(batch)
                 found.add(batch.rows, self._boxes(detector.eval(), inputs, autocast, batch))
         seen = {row: self._said(found.of(row)) for row in shown if found.has(row)}
-        return Verdict({name: value / max(1, count) for name, value in sums.items()}, found.score(), seen)
+        means = {name: value / max(1, count) for name, value in sums.items()}
+        return Verdict(means, found.score(), seen, found=found)
 
     def _boxes(
         self, detector: Detector, inputs: list[Tensor], autocast: Callable[..., Any], batch: Batch

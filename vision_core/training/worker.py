@@ -214,10 +214,10 @@ def _evaluate(run: RunFolder, pulse: Pulse) -> None:
         if run.asked() == "cancel":
             raise _Cancelled
 
-    from vision_core.training.evaluate import evaluate
+    from vision_core.evaluation.store import evaluate_run
 
     pulse.update(stage="Evaluating", stage_done=0, stage_total=0)
-    evaluate(run.path, progress=progress)
+    evaluate_run(run.path, progress=progress)
 
 
 def _ended(run: RunFolder, pulse: Pulse, error: BaseException) -> dict[str, Any]:
@@ -261,9 +261,9 @@ def result(run: RunFolder) -> dict[str, Any]:
     """What the command line says of a finished run; it is evaluated where that has not been done yet."""
     found = run.read("evaluation.json")
     if not found:
-        from vision_core.training.evaluate import evaluate
+        from vision_core.evaluation.store import evaluate_run
 
-        found = evaluate(run.path)
+        found = evaluate_run(run.path).summary()
     history, config = run.history(), run.read(CONFIG)
     best = [record["epoch"] for record in history if record.get("best")]
     return {

@@ -1,0 +1,373 @@
+"""Evaluations of runs: computed once, kept with the run, computed anew when its weights or the pictures change.
+
+    found = evaluate_run("workspace/runs/…")                      # on its own test pictures
+    found = evaluate_run("workspace/runs/…", data="photos/")      # on others, which the run never saw
+    found.results, found.figures, found.path(3)
+    for kept in list_evaluations("workspace/runs/…"): ...
+
+An evaluation is one file in the run's `evaluations/`, written aside and renamed: what the network said of every
+picture (safetensors), with everything else in the file's header. All figures follow from that without the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vision_core.data.index import DatasetIndex
+from vision_core.errors import DataError, VisionError
+from vision_core.evaluation.records import (
+    ClassificationResults,
+    DetectionResults,
+    FoundBoxes,
+    Results,
+    TrueBoxes,
+    join_boxes,
+)
+from vision_core.run_folder import BEST, CONFIG, RunFolder
+from vision_core.settings import ensure_folder
+
+if TYPE_CHECKING:
+    from vision_core.training.evaluate import Subject
+    from vision_core.training.objectives import Verdict
+    from vision_core.training.task_data import Stage, TaskData
+
+EVALUATION = "evaluation.json"
+FOLDER = "evaluations"
+_FORMAT = 1
+_DIGEST_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a run's best weights said of pictures whose answers are known.
+
+    Attributes:
+        file: where it is kept.
+        about: the header's plain values.
+        results: what was said, and what is true; with the temperature that the run keeps now.
+    """
+
+    file: Path
+    about: Mapping[str, Any]
+    results: Results
+
+    @property
+    def run(self) -> RunFolder:
+        return RunFolder(self.file.parent.parent)
+
+    @property
+    def name(self) -> str:
+        """What the run's owner calls it."""
+        return str(self.run.read("about.json").get("name") or self.run.path.name)
+
+    @property
+    def key(self) -> str:
+        """Differs whenever the evaluation does: what caches of its figures go by."""
+        temperature = getattr(self.results, "temperature", 1.0)
+        return f"{self.run.path}|{self.file.stem}|{self.about['digest']}|{temperature}"
+
+    @property
+    def task(self) -> str:
+        return self.results.task
+
+    @property
+    def model(self) -> str:
+        return str(self.about["model"])
+
+    @property
+    def data(self) -> str:
+        """The name of the data set."""
+        return str(self.about["data"])
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the pictures are the run's own, and not others that were named."""
+        return bool(self.about["own"])
+
+    @property
+    def split(self) -> str:
+        """Whose pictures; "" for all."""
+        return str(self.about["split"])
+
+    @property
+    def left_out(self) -> int:
+        return int(self.about["left_out"])
+
+    @property
+    def losses(self) -> dict[str, float]:
+        return dict(self.about["losses"])
+
+    @property
+    def made_at(self) -> str:
+        return str(self.about["made_at"])
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """`(N,)` int64: the row in `index` of each picture."""
+        return np.array(self.about["rows"], np.int64)
+
+    @cached_property
+    def figures(self) -> dict[str, float]:
+        """The usual figures by name, fractions of 1 unless the glossary says otherwise."""
+        return dict(self.about["metrics"])
+
+    @cached_property
+    def index(self) -> DatasetIndex:
+        """The data set as it is now, with the labels of the task.
+
+        Raises:
+            DataError: it is gone.
+        """
+        if self.is_own:
+            return DatasetIndex.load(self.run.path / "data")
+        from vision_core.training.task_data import for_task, open_data
+
+        config = self.run.config().changed(data=self.data)
+        return for_task(open_data(self.data, None), config)
+
+    def path(self, number: int) -> Path:
+        """The file of a picture, by its number in `results`."""
+        return self.index.path(int(self.rows[number]))
+
+    def summary(self) -> dict[str, Any]:
+        """What the run's `evaluation.json` and the command line say of it."""
+        found = {"split": self.split, "metrics": self.figures, "losses": self.losses, "images": len(self.results)}
+        return {**found, "data": self.data, "left_out": self.left_out}
+
+
+def evaluate_run(
+    run_path: Path | str,
+    data: str | None = None,
+    split: str = "test",
+    progress: Stage | None = None,
+    again: bool = False,
+) -> Evaluation:
+    """The evaluation of a run: the one that is kept, or a new one where weights or pictures have changed since.
+
+    On the run's own test pictures its figures are in the run's `evaluation.json` too.
+
+    Args:
+        data: other pictures than the run's own: a data set's folder or archive, or its name in the workspace.
+        split: "val" stands in for "test" where there is none; "all" for every picture.
+        progress: told of what is done; what it raises ends the work, and nothing is kept.
+        again: compute it even where a current one is kept.
+
+    Raises:
+        DataError: the run has no weights yet, or there are no such pictures or classes.
+        ModelError, WeightsError: the run cannot be read.
+    """
+    from vision_core.training.evaluate import judge, subject
+
+    of = subject(run_path, data, split, progress)
+    file = _file(of.run, of.name, split)
+    kept = None if again else _kept(file, of)
+    if kept is None:
+        about, arrays = _taken_down(of, judge(of, progress))
+        _write(file, about | {"asked": split}, arrays)
+        kept = open_evaluation(file)
+    if data is None and split == "test" and of.run.read(EVALUATION) != kept.summary():
+        of.run.write(EVALUATION, kept.summary())
+    return kept
+
+
+def list_evaluations(run_path: Path | str) -> list[Evaluation]:
+    """The evaluations that a run keeps, newest first; one that cannot be read is left out."""
+    found = []
+    for file in sorted((Path(run_path) / FOLDER).glob("*.safetensors")):
+        with suppress(DataError):
+            found.append(open_evaluation(file))
+    return sorted(found, key=lambda one: one.made_at, reverse=True)
+
+
+def open_evaluation(file: Path) -> Evaluation:
+    """An evaluation that is kept.
+
+    Raises:
+        DataError: it cannot be read; compute it again.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "numpy") as tensors:
+            about = json.loads(tensors.metadata()["about"])
+            arrays = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118  (not a dictionary)
+        if about["format"] != _FORMAT:
+            raise ValueError(f"format {about['format']}")
+        run = RunFolder(file.parent.parent)
+        return Evaluation(file, about, _results(about, arrays, run))
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, VisionError) as error:
+        raise DataError(f"The evaluation {file} cannot be read ({error}): evaluate the run again.") from error
+
+
+def why_outdated(evaluation: Evaluation) -> str:
+    """What has changed since, in a sentence; "" where nothing has."""
+    from vision_core.training.evaluate import subject
+
+    if evaluation.about["weights"] != _digest_of_file(evaluation.run.path / BEST):
+        return "The run's weights have changed since."
+    try:
+        asked = evaluation.about["asked"]
+        of = subject(evaluation.run.path, None if evaluation.is_own else evaluation.data, asked)
+    except VisionError as error:
+        return str(error)
+    return "" if _same_pictures(evaluation.about, of) else "The pictures or their labels have changed since."
+
+
+def _file(run: RunFolder, data: str, split: str) -> Path:
+    said = hashlib.sha256(json.dumps([data, split]).encode()).hexdigest()[:12]
+    return run.path / FOLDER / f"{said}.safetensors"
+
+
+def _kept(file: Path, of: Subject) -> Evaluation | None:
+    """The one that is kept, unless weights, pictures or labels are others now."""
+    try:
+        found = open_evaluation(file)
+    except DataError:
+        return None
+    same = found.about["weights"] == _digest_of_file(of.run.path / BEST) and _same_pictures(found.about, of)
+    return found if same else None
+
+
+def _same_pictures(about: Mapping[str, Any], of: Subject) -> bool:
+    """Whether the same pictures with the same answers are meant: by their times where those are the same, else by
+    their bytes (a copy has other times)."""
+    if about["rows"] != of.rows.tolist() or about["labels"] != _fingerprint(of.data, with_times=False):
+        return False
+    return about["times"] == _fingerprint(of.data, with_times=True) or about["bytes"] == _digest_of_pictures(of)
+
+
+def _fingerprint(data: TaskData, with_times: bool) -> str:
+    return data.fingerprint(with_times)
+
+
+def _taken_down(of: Subject, verdict: Verdict) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What is kept of a verdict: plain values and arrays."""
+    paths = of.data.index.images["path"].take(of.rows).to_pylist()
+    about: dict[str, Any] = {
+        "format": _FORMAT,
+        "task": of.data.task,
+        "model": of.config.model,
+        "data": of.name or of.config.data,
+        "own": not of.name,
+        "split": of.split,
+        "rows": of.rows.tolist(),
+        "pictures": [str(path) for path in paths],
+        "class_names": list(of.data.class_names),
+        "multi_label": of.data.multi_label,
+        "metrics": verdict.metrics,
+        "losses": verdict.losses,
+        "left_out": of.left_out,
+        "made_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "weights": _digest_of_file(of.run.path / BEST),
+        "labels": _fingerprint(of.data, with_times=False),
+        "times": _fingerprint(of.data, with_times=True),
+        "bytes": _digest_of_pictures(of),
+    }
+    arrays = _classified(of, verdict) if of.data.task == "classification" else _detected(of, verdict)
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(np.ascontiguousarray(arrays[name]))
+    return about | {"digest": digest.hexdigest()[:16]}, arrays
+
+
+def _classified(of: Subject, verdict: Verdict) -> dict[str, np.ndarray]:
+    if verdict.rows is None or verdict.logits is None:
+        raise DataError("The judge of a classifier took nothing down.")
+    place = np.empty(int(verdict.rows.max(initial=0)) + 1, np.int64)
+    place[verdict.rows] = np.arange(len(verdict.rows))
+    targets = of.data.targets(of.rows)
+    return {
+        "logits": verdict.logits[place[of.rows]].astype(np.float32),
+        "targets": targets.astype(np.uint8 if of.data.multi_label else np.int64),
+    }
+
+
+def _detected(of: Subject, verdict: Verdict) -> dict[str, np.ndarray]:
+    if verdict.found is None:
+        raise DataError("The judge of a detector took nothing down.")
+    found = [verdict.found.of(int(row)) for row in of.rows]
+    boxes, picture = join_boxes([one.boxes_xyxy for one in found], 4)
+    records = [of.data.index.record(int(row)) for row in of.rows]
+    none = np.zeros((0, 4), np.float32)
+    truth, of_truth = join_boxes([none if one.boxes_xyxy is None else one.boxes_xyxy for one in records], 4)
+    return {
+        "sizes_px": np.array([of.data.size_px(int(row)) for row in of.rows], np.int64).reshape(-1, 2),
+        "found_picture": picture,
+        "found_boxes": boxes.astype(np.float32),
+        "found_scores": np.concatenate([np.zeros(0), *[one.scores for one in found]]).astype(np.float32),
+        "found_labels": np.concatenate([np.zeros(0), *[one.labels for one in found]]).astype(np.int64),
+        "truth_picture": of_truth,
+        "truth_boxes": truth.astype(np.float32),
+        "truth_labels": of.data.label_of_class[
+            np.concatenate([np.zeros(0), *[one.class_ids for one in records]]).astype(np.int64)
+        ],
+        "truth_crowd": np.concatenate([np.zeros(0), *[one.crowd for one in records]]).astype(np.uint8),
+    }
+
+
+def _results(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray], run: RunFolder) -> Results:
+    pictures, names = tuple(about["pictures"]), tuple(about["class_names"])
+    if about["task"] == "classification":
+        return ClassificationResults(
+            pictures=pictures,
+            class_names=names,
+            logits=arrays["logits"],
+            targets=arrays["targets"].astype(bool) if about["multi_label"] else arrays["targets"],
+            multi_label=bool(about["multi_label"]),
+            temperature=float(run.read(CONFIG).get("temperature", 1.0)),
+        )
+    truth = TrueBoxes(
+        arrays["truth_picture"],
+        arrays["truth_boxes"].astype(np.float64),
+        arrays["truth_labels"],
+        arrays["truth_crowd"].astype(bool),
+    )
+    found = FoundBoxes(
+        arrays["found_picture"],
+        arrays["found_boxes"].astype(np.float64),
+        arrays["found_scores"].astype(np.float64),
+        arrays["found_labels"],
+    )
+    return DetectionResults(pictures=pictures, class_names=names, sizes_px=arrays["sizes_px"], truth=truth, found=found)
+
+
+def _write(file: Path, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    from safetensors.numpy import save_file
+
+    ensure_folder(file.parent)
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        save_file(whole, part, {"about": json.dumps(about, ensure_ascii=False)})
+        os.replace(part, file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _digest_of_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while chunk := file.read(_DIGEST_CHUNK):
+                digest.update(chunk)
+    except OSError:
+        return ""
+    return digest.hexdigest()[:16]
+
+
+def _digest_of_pictures(of: Subject) -> str:
+    """Of the bytes of every picture that is judged; a missing one counts as such."""
+    said = "".join(_digest_of_file(of.data.index.path(int(row))) or "-" for row in of.rows)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]

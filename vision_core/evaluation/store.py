@@ -277,7 +277,7 @@ def _taken_down(of: Subject, verdict: Verdict) -> tuple[dict[str, Any], dict[str
     arrays = _classified(of, verdict) if of.data.task == "classification" else _detected(of, verdict)
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        digest.update(np.ascontiguousarray(arrays[name]))
+        digest.update(arrays[name].tobytes())
     return about | {"digest": digest.hexdigest()[:16]}, arrays
 
 

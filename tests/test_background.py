@@ -1,0 +1,85 @@
+"""Work in real processes of its own: its state is true, it can be cancelled, and a killed one is noticed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from painted_data import CLASSIFIER, learn, new_run, photos
+
+from vision_core import background
+from vision_core.errors import SettingsError
+from vision_core.evaluation.store import list_evaluations, open_evaluation
+from vision_core.run_folder import RunFolder
+
+pytestmark = pytest.mark.usefixtures("workspace")
+PATIENCE_S = 120
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    made = new_run(tmp_path / "run", photos(tmp_path / "data"), "classification", CLASSIFIER)
+    learn(made)
+    return made
+
+
+def ended(work: background.Work) -> str:
+    deadline = time.monotonic() + PATIENCE_S
+    while work.is_active:
+        assert time.monotonic() < deadline, work.status()
+        time.sleep(0.1)
+    return work.status()["state"]
+
+
+def test_what_is_asked_for_is_done_and_found_again(run: RunFolder):
+    asked = {"run": str(run.path)}
+    assert background.find("evaluate", asked) is None
+    work = background.start("evaluate", asked)
+    assert background.start("evaluate", asked) == work  # it goes on already
+    with pytest.raises(SettingsError, match="cancel it first"):
+        work.discard()
+    assert ended(work) == "finished", (work.folder / background.LOG).read_text()
+    kept = open_evaluation(Path(work.result()["file"]))
+    assert kept.figures == work.result()["figures"]
+    assert background.find("evaluate", asked) == work
+    assert (work.what, work.arguments) == ("evaluate", asked)
+    work.discard()
+    assert background.find("evaluate", asked) is None
+
+
+def test_why_it_failed_is_said(tmp_path: Path):
+    work = background.start("evaluate", {"run": str(tmp_path / "nowhere")})
+    assert ended(work) == "failed"
+    assert "is not a run's folder" in work.status()["error"]
+    assert work.result() == {}
+    with pytest.raises(SettingsError, match="cannot be done in the background"):
+        background.start("format the disk", {})
+
+
+def test_work_that_waits_or_runs_is_cancelled(run: RunFolder):
+    from filelock import FileLock
+
+    with FileLock(background.ensure_folder(background.settings().home / "work") / "turn.lock"):
+        work = background.start("evaluate", {"run": str(run.path)})
+        deadline = time.monotonic() + PATIENCE_S
+        while work.status()["stage"] != "Waiting for other work to end":
+            assert time.monotonic() < deadline, work.status()
+            time.sleep(0.1)
+        assert work.status()["state"] == "queued"
+        work.cancel()
+        assert ended(work) == "cancelled"
+    again = background.start("evaluate", {"run": str(run.path)})  # though it was cancelled
+    assert again.status()["state"] == "queued"
+    again.cancel()
+    assert ended(again) == "cancelled"
+    assert list_evaluations(run.path) == []
+
+
+def test_a_killed_process_is_noticed(run: RunFolder):
+    work = background.start("evaluate", {"run": str(run.path)})
+    os.kill(work.status()["pid"], signal.SIGKILL)
+    assert ended(work) == "interrupted"
+    work.discard()

@@ -221,3 +221,10 @@ def test_progress_is_told_and_may_stop_the_work():
 
     with pytest.raises(InterruptedError):
         figures(drawn(1), stop)
+
+
+def test_a_box_of_a_class_without_a_name_counts_for_nothing():
+    truth: list[True_] = [(0, MEDIUM, 0, False), (0, LARGE, -1, False), (0, LARGE, 7, False)]
+    found: list[Found] = [(0, MEDIUM, 0.9, 0), (0, LARGE, 0.8, 7)]
+    agree(results_of(truth, found, 1))
+    assert figures(results_of(truth, found, 1))["map"] == pytest.approx(1.0)

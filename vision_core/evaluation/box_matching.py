@@ -112,7 +112,7 @@ def match(
     verdict = np.repeat(verdict, len(iou_thresholds), axis=1)
     partner = np.full((len(iou_thresholds), len(sides.place)), -1, np.int32)
     limits = np.minimum(np.asarray(iou_thresholds, float), 1 - 1e-10)  # pycocotools' own guard
-    for first, last in sides.chunks():
+    for first, last in _portions(sides.key, sides.last - sides.first):
         if progress:
             progress("Matching boxes", int(sides.picture[first]), len(results))
         for box, taken, counted in _settled(sides, first, last, limits):
@@ -121,7 +121,8 @@ def match(
     if progress:
         progress("Matching boxes", len(results), len(results))
     order = np.lexsort((sides.picture, -sides.scores, sides.label))  # equal scores: by picture, then as within it
-    names = len(results.class_names)
+    names, judged = len(results.class_names), results.truth.labels[sides.truth]
+    wanted = [np.bincount(judged[~ignored[sides.truth]], minlength=names) for ignored in sides.ignored]
     return BoxMatches(
         class_names=results.class_names,
         iou_thresholds=tuple(map(float, iou_thresholds)),
@@ -133,7 +134,7 @@ def match(
         rank=sides.rank[order],
         verdict=verdict[:, :, order],
         partner=partner[:, order],
-        wanted=np.stack([np.bincount(results.truth.labels[~out], minlength=names) for out in sides.ignored], axis=1),
+        wanted=np.stack(wanted, axis=1),
     )
 
 
@@ -150,6 +151,7 @@ class _Sides:
     def __init__(self, results: DetectionResults, sizes: Sequence[str], most_found: int) -> None:
         found, truth = results.found, results.truth
         order = np.lexsort((-found.scores, found.labels, found.picture))
+        order = order[_known(found.labels[order], results)]
         key = found.picture[order] * len(results.class_names) + found.labels[order]
         rank = np.arange(len(key)) - np.searchsorted(key, key)
         kept = rank < most_found
@@ -157,6 +159,7 @@ class _Sides:
         self.picture, self.label = found.picture[self.place], found.labels[self.place]
         self.scores = found.scores[self.place]
         self.truth = np.lexsort((truth.labels, truth.picture))
+        self.truth = self.truth[_known(truth.labels[self.truth], results)]
         true_key = truth.picture[self.truth] * len(results.class_names) + truth.labels[self.truth]
         self.first, self.last = np.searchsorted(true_key, key), np.searchsorted(true_key, key, side="right")
         self.key = key
@@ -164,18 +167,6 @@ class _Sides:
         self.found_xywh, self.true_xywh = xywh(found.boxes_xyxy[self.place]), xywh(truth.boxes_xyxy)
         self.outside = _outside(self.found_xywh, sizes)
         self.ignored = _outside(self.true_xywh, sizes) | truth.crowd
-
-    def chunks(self) -> Iterator[tuple[int, int]]:
-        """Runs of whole pictures and classes, each of about `PAIRS_AT_ONCE` pairs at most."""
-        pairs = np.cumsum(self.last - self.first)
-        ends = np.flatnonzero(np.append(self.key[1:] != self.key[:-1], True)) + 1 if len(self.key) else []
-        start, spent = 0, 0
-        for previous, end in zip([0, *ends], ends, strict=False):
-            if pairs[end - 1] - spent > PAIRS_AT_ONCE and previous > start:
-                yield start, int(previous)
-                start, spent = int(previous), int(pairs[previous - 1])
-        if start < len(self.key):
-            yield start, len(self.key)
 
 
 def xywh(boxes_xyxy: np.ndarray) -> np.ndarray:
@@ -199,6 +190,11 @@ def pair_iou(found_xywh: np.ndarray, true_xywh: np.ndarray, crowd: np.ndarray) -
     return np.divide(both, either, out=np.zeros_like(both), where=both > 0)
 
 
+def _known(labels: np.ndarray, results: DetectionResults) -> np.ndarray:
+    """Of which boxes the class has a name; COCO does not look at the others."""
+    return (labels >= 0) & (labels < len(results.class_names))
+
+
 def _outside(boxes_xywh: np.ndarray, sizes: Sequence[str]) -> np.ndarray:
     """`(A, N)` bool: whose area is outside each range."""
     area = boxes_xywh[:, 2] * boxes_xywh[:, 3]
@@ -211,6 +207,36 @@ def pairs_of(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarra
     counts = last - first
     row = np.repeat(np.arange(len(first)), counts)
     return row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts) + first[row]
+
+
+def picture_pairs(found_picture: np.ndarray, true_picture: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Every found box with every true one of its picture, some whole pictures at a time.
+
+    Args:
+        found_picture, true_picture: `(M,)` and `(T,)`, not decreasing.
+
+    Yields:
+        `(P,)` places among the found and `(P,)` among the true boxes, by found and then by true box; about
+        `PAIRS_AT_ONCE` of them, more only where a single picture has more.
+    """
+    first, last = np.searchsorted(true_picture, found_picture), np.searchsorted(true_picture, found_picture, "right")
+    for start, end in _portions(found_picture, last - first):
+        row, true = pairs_of(first[start:end], last[start:end])
+        yield row + start, true
+
+
+def _portions(key: np.ndarray, pairs: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Runs of whole keys, each of about `PAIRS_AT_ONCE` pairs at most; keys do not fall."""
+    if not len(key):
+        return
+    spent = np.cumsum(pairs)
+    ends = (np.flatnonzero(np.append(key[1:] != key[:-1], True)) + 1).tolist()
+    start, before = 0, 0
+    for previous, end in pairwise([0, *ends]):
+        if spent[end - 1] - before > PAIRS_AT_ONCE and previous > start:
+            yield start, previous
+            start, before = previous, int(spent[previous - 1])
+    yield start, len(key)
 
 
 def turns(key: np.ndarray) -> np.ndarray:

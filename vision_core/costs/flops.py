@@ -103,7 +103,7 @@ class FlopCount:
         return "; ".join(parts)
 
 
-class _Counter(TorchDispatchMode):
+class Counter(TorchDispatchMode):
     """Adds up the formulas of every operator this thread runs.
 
     `FlopCounterMode` would do, but it hooks every module of the process to attribute its counts, which trips over
@@ -127,12 +127,19 @@ class _Counter(TorchDispatchMode):
                 return decomposed
         result = func(*args, **kwargs)
         if formula is not None:
-            self.flops += formula(*args, **kwargs, out_val=result)
+            flops = formula(*args, **kwargs, out_val=result)
+            self.flops += flops
             self.content_dependent |= self._sizes_vary
+            self.seen(func, args, result, flops)
         elif not _is_zero_by_convention(func):
             self.uncounted.add(func._overloadpacket._qualified_op_name)
+        if formula is None:
+            self.seen(func, args, result, 0)
         self._sizes_vary |= _sizes_depend_on_values(func, args)
         return result
+
+    def seen(self, func: Any, args: tuple[Any, ...], result: Any, flops: int) -> None:
+        """Told of every operator that ran; for those who want more than the sum."""
 
 
 @cache
@@ -154,7 +161,7 @@ def _sizes_depend_on_values(func: Any, args: tuple[Any, ...]) -> bool:
 
 
 @contextmanager
-def _evaluation_mode(network: object) -> Iterator[None]:
+def evaluation_mode(network: object) -> Iterator[None]:
     """Evaluation mode and no gradients, every submodule's own flag restored afterwards.
 
     `no_grad`, not `inference_mode`: some networks cache tensors on their first run (anchors, position tables), and
@@ -183,8 +190,8 @@ def count_flops(network: Callable[..., Any], *inputs: Any) -> FlopCount:
     For a detector the count is of this content: a two-stage network classifies as many proposals as it finds.
     """
     owner = network if isinstance(network, nn.Module) else getattr(network, "__self__", None)
-    counter = _Counter()
-    with _evaluation_mode(owner), counter:
+    counter = Counter()
+    with evaluation_mode(owner), counter:
         network(*inputs)
     images = [leaf for leaf in tree_leaves(inputs) if isinstance(leaf, torch.Tensor) and leaf.ndim in (3, 4)]
     return FlopCount(

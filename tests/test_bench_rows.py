@@ -1,0 +1,64 @@
+"""Rows of a measurement in words: what tells them apart, which belong together, and which is the newest."""
+
+from __future__ import annotations
+
+from tests.bench_cases import CLASSIFIER, DETECTOR, broken, row, rows
+from vision_core.costs.bench_rows import NUMBERS, failed, labels, newest, note, series, size_text, table, usable
+
+
+def test_only_what_differs_is_said() -> None:
+    alone = [row(), row(DETECTOR)]
+    assert labels(alone) == ["EfficientNet-Lite0", "SSDLite-MobileNetV2"]
+    assert labels([row(), row(batch_size=8, engine="onnxruntime")]) == [
+        "EfficientNet-Lite0 · PyTorch · batch 1",
+        "EfficientNet-Lite0 · ONNX Runtime · batch 8",
+    ]
+    assert labels([row(), row(threads=1, input_size_px=128)], without=("threads",)) == [
+        "EfficientNet-Lite0 · 224 px",
+        "EfficientNet-Lite0 · 128 px",
+    ]
+    assert labels(alone[:1], among=[row(), row(precision="int8")]) == ["EfficientNet-Lite0 · fp32"]
+
+
+def test_two_models_of_one_title_are_told_apart() -> None:
+    one, other = row("runs/a", title="Mine"), row("runs/b", title="Mine")
+    assert labels([one, other]) == ["Mine (runs/a)", "Mine (runs/b)"]
+
+
+def test_sizes_are_said_as_people_say_them() -> None:
+    assert [size_text(size) for size in (224, [224, 224], (320, 240))] == ["224 px", "224 px", "320 × 240 px"]
+
+
+def test_a_series_is_one_configuration_by_batch() -> None:
+    found = series(reversed(rows()))
+    assert set(found) == {"EfficientNet-Lite0 · PyTorch", "EfficientNet-Lite0 · ONNX Runtime", "SSDLite-MobileNetV2"}
+    assert all([one["batch_size"] for one in group] == [1, 2, 8] for group in found.values())
+
+
+def test_what_failed_is_no_measurement() -> None:
+    assert len(usable(rows())) == 9
+    assert [one["error"] for one in failed(rows())] == ["torch.compile finds no C++ compiler here."]
+    assert usable([row(latency_ms_p50=None)]) == []
+
+
+def test_the_newest_of_each_configuration_is_kept() -> None:
+    old, new = row(ms=10), row(ms=20, measured_at="2026-11-24T10:00:00+00:00")
+    failing = broken(engine="eager", measured_at="2026-11-25T10:00:00+00:00")
+    assert newest([new, old, failing]) == [new]
+    assert newest([broken(), broken(measured_at="2026-11-24")])[0]["measured_at"] == "2026-11-24"
+    assert len(newest([row(), row(threads=1)])) == 2
+
+
+def test_the_table_holds_every_number() -> None:
+    line = table(
+        [row(how={"flops": {"how": "estimated", "note": "one operator is missing"}}, uncounted_ops=["a", "b"])]
+    )[0]
+    assert (line["model"], line["task"], line["batch_size"]) == ("EfficientNet-Lite0", "classification", 1)
+    assert set(NUMBERS) <= set(line)
+    assert (line["flops, how"], line["uncounted operators"]) == ("estimated", "a, b")
+
+
+def test_a_number_says_where_it_is_from() -> None:
+    assert note(row(), "energy_wh_per_1k").startswith("unavailable · no RAPL counter")
+    assert note(row(), "flops") == ""
+    assert note({"model": CLASSIFIER}, "flops") == ""

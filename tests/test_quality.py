@@ -1,0 +1,112 @@
+"""How good models are beside what they cost: intervals of a median by simulation, runs on one yardstick, points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tests.bench_cases import CLASSIFIER, DETECTOR, broken, row, rows
+from vision_core.costs import quality
+from vision_core.costs.pareto import judge
+from vision_core.costs.quality import Quality, as_published, cost_interval, median_interval, on_the_yardstick, points
+from vision_core.evaluation.records import ClassificationResults, DetectionResults, FoundBoxes, TrueBoxes
+
+
+def test_a_medians_interval_is_that_of_the_tables() -> None:
+    assert median_interval(range(1, 51)) == (18, 33)  # Conover 1999: n = 50
+    assert median_interval(range(1, 11)) == (2, 9)
+    assert median_interval(range(6)) == (0, 5)
+    assert median_interval(range(5)) is None
+    assert median_interval([]) is None
+
+
+def test_a_medians_interval_covers_it_as_often_as_it_says() -> None:
+    draws = np.sort(np.random.default_rng(0).gamma(2, size=(4000, 40)), axis=1)
+    ends = [median_interval(draw) for draw in draws[:1]]
+    place = [int(np.flatnonzero(draws[0] == end)[0]) for end in ends[0] or ()]
+    true = 1.678346990016661  # of gamma(2)
+    covered = ((draws[:, place[0]] <= true) & (true <= draws[:, place[1]])).mean()
+    assert 0.95 <= covered < 0.98
+
+
+def test_what_follows_from_the_median_has_an_interval() -> None:
+    one = row(samples_ms=list(np.linspace(9, 11, 51)), latency_ms_p50=10.0, images_per_second=100.0)
+    low, high = cost_interval(one, "latency_ms_p50")
+    assert low is not None
+    assert high is not None
+    assert low < 10 < high
+    assert cost_interval(one, "images_per_second") == pytest.approx((1000 / high, 1000 / low))
+    price = one["usd_per_million"]
+    assert cost_interval(one, "usd_per_million") == pytest.approx((price * low / 10, price * high / 10))
+    assert cost_interval(one, "parameters") == (None, None)
+    assert cost_interval(one | {"samples_ms": [1.0]}, "latency_ms_p50") == (None, None)
+
+
+def test_points_are_rows_with_their_models_quality() -> None:
+    known = {CLASSIFIER: {"presence_f1": Quality(0.7, 0.6, 0.8)}}
+    found = points([*rows(), broken()], "latency_ms_p50", known, "presence_f1")
+    assert len(found) == 9
+    assert (found[0].y, found[0].y_low, found[0].y_high) == (0.7, 0.6, 0.8)
+    assert found[0].name == "EfficientNet-Lite0 · PyTorch · batch 1"
+    assert [one.y for one in found[6:]] == [None] * 3
+    assert [verdict.on_front for verdict in judge(found)].count(True) == 1
+    (rough,) = points([row(precision="int8")], "flops", known, "presence_f1")
+    assert "32-bit" in rough.note
+
+
+def test_published_figures_are_the_catalogues() -> None:
+    found = as_published([CLASSIFIER, DETECTOR, "nobody", "/a/run"])
+    assert found[CLASSIFIER]["published"].value == pytest.approx(0.74846)
+    assert "COCO" in found[DETECTOR]["published"].note
+    assert set(found) == {CLASSIFIER, DETECTOR}
+
+
+PICTURES = tuple(f"{number}.png" for number in range(8))
+SHOWN = np.array([[number % 2 == 0, number % 3 == 0] for number in range(8)])
+
+
+def classified(pictures: tuple[str, ...] = PICTURES) -> ClassificationResults:
+    return ClassificationResults(
+        pictures=pictures,
+        class_names=("cat", "dog"),
+        logits=np.where(SHOWN, 3, -3).astype(np.float32),
+        targets=SHOWN,
+        multi_label=True,
+    )
+
+
+def detected() -> DetectionResults:
+    picture, labels = np.nonzero(SHOWN)
+    boxes = np.tile([1.0, 1.0, 9.0, 9.0], (len(picture), 1))
+    truth = TrueBoxes(picture.astype(np.int64), boxes, labels.astype(np.int64), np.zeros(len(picture), bool))
+    found = FoundBoxes(truth.picture[1:], boxes[1:], np.full(len(picture) - 1, 0.9), truth.labels[1:])
+    return DetectionResults(
+        pictures=PICTURES, class_names=("cat", "dog"), sizes_px=np.full((8, 2), 10), truth=truth, found=found
+    )
+
+
+def test_runs_of_both_tasks_stand_on_one_yardstick(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = classified(tuple(f"other/{name}" for name in PICTURES))
+    kept = {"classifier": classified(), "detector": detected(), "crops": elsewhere}
+    monkeypatch.setattr(
+        quality, "kept_evaluation", lambda run: SimpleNamespace(results=kept[run]) if run in kept else None
+    )
+    found = on_the_yardstick(["classifier", "detector", "crops", "new", "classifier"], samples=50)
+    assert found.pictures == 8
+    assert found.of["classifier"]["presence_f1"].value == 1.0
+    best = found.of["detector"]["presence_ap"]
+    assert best.value < 1
+    assert best.low is not None
+    assert best.low <= best.value
+    assert "count_mae" not in found.of["classifier"]
+    assert found.missing["new"] == quality.NOT_EVALUATED
+    assert "not judged on the same pictures" in found.missing["crops"]
+
+
+def test_without_evaluations_there_is_nothing_to_set_beside(tmp_path: Path) -> None:
+    found = on_the_yardstick([str(tmp_path)])
+    assert (found.of, found.pictures) == ({}, 0)
+    assert found.missing == {str(tmp_path): quality.NOT_EVALUATED}

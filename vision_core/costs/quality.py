@@ -1,0 +1,170 @@
+"""How good the models of a measurement are, to set beside what they cost: runs on the common yardstick, with intervals.
+
+    found = on_the_yardstick([run_path, …])
+    found.of[run_path]["presence_f1"].low        # 95 % over pictures
+    found.missing[run_path]                      # why a run has no figures
+    points(rows, "latency_ms_p50", found.of, "presence_f1")      # for `pareto.judge`
+
+Evaluations are not computed here: those that runs keep are read (`vision_core.evaluation.store`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from vision_core.costs.bench_rows import Row, labels, usable
+from vision_core.costs.pareto import Point
+from vision_core.errors import DataError, VisionError
+from vision_core.evaluation.store import Evaluation, list_evaluations
+from vision_core.evaluation.yardstick import side_by_side
+from vision_core.models.catalogue import get_spec
+from vision_core.models.published import published
+
+NOT_EVALUATED = "It has not been evaluated yet."
+MORE_IS_BETTER = frozenset({"images_per_second"})
+"""Costs of which more is better."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """One figure; `low` and `high` are the ends of its 95 % interval, None where there is none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class OnTheYardstick:
+    """Figures of each run by name (`vision_core.evaluation.yardstick.FIGURES`), and why others have none.
+
+    Attributes:
+        of: by run, then by figure.
+        missing: by run, one sentence.
+        pictures: how many the runs have in common.
+    """
+
+    of: Mapping[str, Mapping[str, Quality]] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    pictures: int = 0
+
+
+def kept_evaluation(run: str) -> Evaluation | None:
+    """The newest evaluation on the run's own test pictures, else on others; None before there is any."""
+    found = list_evaluations(run)
+    own = [one for one in found if one.is_own and one.split == "test"]
+    return (own or found or [None])[0]
+
+
+def on_the_yardstick(runs: Sequence[str], samples: int = 1000) -> OnTheYardstick:
+    """These runs on the pictures and classes that they have in common.
+
+    A run that shares no picture or class with those before it is left out, and it is said.
+    """
+    missing: dict[str, str] = {}
+    together: dict[str, Evaluation] = {}
+    stand = []
+    for run in dict.fromkeys(runs):
+        kept = kept_evaluation(run)
+        if kept is None:
+            missing[run] = NOT_EVALUATED
+            continue
+        try:
+            stand = side_by_side([one.results for one in (*together.values(), kept)])
+        except DataError as error:
+            missing[run] = str(error)
+            continue
+        together[run] = kept
+    of = {}
+    for run, one in zip(together, stand, strict=True):
+        ends = one.intervals(samples)
+        figures = {name: value for name, value in one.figures.items() if value is not None}
+        of[run] = {name: Quality(value, *_known(ends.get(name))) for name, value in figures.items()}
+    return OnTheYardstick(of, missing, len(stand[0].ground) if stand else 0)
+
+
+def _known(ends: tuple[float, float] | None) -> tuple[float | None, float | None]:
+    return (None, None) if ends is None or np.isnan(ends).any() else ends
+
+
+def as_published(models: Sequence[str]) -> dict[str, dict[str, Quality]]:
+    """What was published of each catalogue model, under "published"; runs and unknown names are left out."""
+    found = {}
+    for model in dict.fromkeys(models):
+        try:
+            known = published(get_spec(model))
+        except VisionError:
+            continue
+        if known is not None:
+            found[model] = {"published": Quality(known.value, note=f"{known.metric}, {known.source}")}
+    return found
+
+
+def points(rows: Sequence[Row], cost: str, qualities: Mapping[str, Mapping[str, Quality]], figure: str) -> list[Point]:
+    """One point a row: what it costs, with its interval where runs were timed, and how good its model is."""
+    known = usable(rows)
+    names = labels(known)
+    found = []
+    for name, row in zip(names, known, strict=True):
+        quality = qualities.get(str(row.get("model")), {}).get(figure)
+        low, high = cost_interval(row, cost)
+        found.append(
+            Point(
+                name=name,
+                task=str(row.get("task")),
+                x=row.get(cost),
+                y=None if quality is None else quality.value,
+                x_low=low,
+                x_high=high,
+                y_low=None if quality is None else quality.low,
+                y_high=None if quality is None else quality.high,
+                note=_note(row, quality),
+            )
+        )
+    return found
+
+
+def _note(row: Row, quality: Quality | None) -> str:
+    precision = str(row.get("precision") or "fp32")
+    said = [quality.note] if quality is not None and quality.note else []
+    if precision != "fp32":
+        said.append(f"how good it is was found with 32-bit floats, not with {precision}")
+    return "; ".join(said)
+
+
+def cost_interval(row: Row, cost: str) -> tuple[float | None, float | None]:
+    """The 95 % interval of what follows from the median run: latency, throughput and the price of a million.
+
+    None where the figure does not follow from it, or too few runs were timed.
+    """
+    samples, median = row.get("samples_ms") or (), row.get("latency_ms_p50")
+    value: Any = row.get(cost)
+    if cost not in ("latency_ms_p50", "images_per_second", "usd_per_million") or value is None or not median:
+        return None, None
+    ends = median_interval(samples)
+    if ends is None:
+        return None, None
+    factors = sorted(median / end if cost == "images_per_second" else end / median for end in ends)
+    return value * factors[0], value * factors[1]
+
+
+def median_interval(samples: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
+    """An interval for the median that holds whatever the distribution is; None for too few samples.
+
+    The order statistics between which the median lies with at least that probability, by the binomial distribution
+    (Conover 1999, "Practical Nonparametric Statistics", section 3.2). Runs that follow one another are not quite
+    independent, so that it is a little too narrow.
+    """
+    from scipy.stats import binom
+
+    count = len(samples)
+    below = int(binom.ppf((1 - confidence) / 2, count, 0.5)) if count else 0
+    if below < 1:
+        return None
+    ordered = sorted(samples)
+    return float(ordered[below - 1]), float(ordered[count - below])

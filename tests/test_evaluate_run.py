@@ -146,3 +146,16 @@ def test_nothing_is_kept_of_an_evaluation_that_is_given_up(tmp_path: Path, works
         evaluate_run(run.path, progress=give_up)
     assert not list(run.path.rglob("*.part"))
     assert list_evaluations(run.path) == []
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize("task", ["classification", "detection"])
+def test_figures_are_those_that_training_saw(task: Any, tmp_path: Path):
+    """The evaluation counts anew, with more figures; where both have one, it is the same."""
+    paint, model = (photos, CLASSIFIER) if task == "classification" else (scenes, DETECTOR)
+    splits = {"train": 6, "val": 6}
+    run = new_run(tmp_path / "run", paint(tmp_path / "data", splits), task, model)
+    seen = next(record for record in reversed(learn(run)) if record["best"])["metrics"]
+    found = evaluate_run(run.path, split="val").figures
+    assert seen.keys() <= found.keys()
+    assert {name: found[name] for name in seen} == pytest.approx(seen, abs=1e-6)

@@ -119,8 +119,8 @@ class Evaluation:
 
     @cached_property
     def figures(self) -> dict[str, float]:
-        """The usual figures by name, fractions of 1 unless the glossary says otherwise."""
-        return dict(self.about["metrics"])
+        """The usual figures by name, as the glossary explains them; one that the data cannot tell is absent."""
+        return figures_of(self.results)
 
     @cached_property
     def index(self) -> DatasetIndex:
@@ -224,6 +224,17 @@ def why_outdated(evaluation: Evaluation) -> str:
     return "" if _same_pictures(evaluation.about, of) else "The pictures or their labels have changed since."
 
 
+def figures_of(results: Results) -> dict[str, float]:
+    """The figures of either task by their usual names."""
+    if isinstance(results, ClassificationResults):
+        from vision_core.evaluation import classification
+
+        return classification.figures(results)
+    from vision_core.evaluation import detection
+
+    return detection.figures(results)
+
+
 def _file(run: RunFolder, data: str, split: str) -> Path:
     said = hashlib.sha256(json.dumps([data, split]).encode()).hexdigest()[:12]
     return run.path / FOLDER / f"{said}.safetensors"
@@ -265,7 +276,6 @@ def _taken_down(of: Subject, verdict: Verdict) -> tuple[dict[str, Any], dict[str
         "pictures": [str(path) for path in paths],
         "class_names": list(of.data.class_names),
         "multi_label": of.data.multi_label,
-        "metrics": verdict.metrics,
         "losses": verdict.losses,
         "left_out": of.left_out,
         "made_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),

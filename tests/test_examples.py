@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
 
 from vision_core.boxes import box_iou
 from vision_core.data.library import Dataset, add_shelf
 from vision_core.data.shelf import CLASS_NAMES, scene
+from vision_core.evaluation.store import list_evaluations
 from vision_core.predict import load_classifier, load_detector
 from vision_core.run_folder import BEST, RunFolder, list_run_folders
 from vision_core.runs import list_runs
@@ -37,12 +40,18 @@ def test_one_of_each_task_is_there_with_its_history(shelf: Dataset) -> None:
         assert len(run.previews()) == len(history)
         assert history[-1]["val"]["loss"] < history[0]["val"]["loss"]
         assert run.read("evaluation.json")["split"] == "test"
+        (kept,) = list_evaluations(path)
+        assert kept.figures == pytest.approx(run.read("evaluation.json")["metrics"])
+        assert len(kept.results) == 43
 
 
 def test_weights_are_small_and_nothing_tells_of_the_machine_they_were_made_on() -> None:
     assert sum(file.stat().st_size for file in EXAMPLES.rglob("*.safetensors")) < 25e6
-    for file in EXAMPLES.rglob("*.json*"):
-        text = file.read_text(encoding="utf-8")
+    texts = [file.read_text(encoding="utf-8") for file in EXAMPLES.rglob("*.json*")]
+    for file in EXAMPLES.rglob("evaluations/*"):
+        with safe_open(file, "numpy") as tensors:
+            texts.append(json.dumps(tensors.metadata()))
+    for text in texts:
         assert "/tmp" not in text
         assert "/home" not in text
         assert "host" not in text

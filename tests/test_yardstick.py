@@ -16,6 +16,7 @@ from vision_core.data.index import IndexBuilder
 from vision_core.errors import DataError, SettingsError
 from vision_core.evaluation import classification, detection
 from vision_core.evaluation.ground import common_ground
+from vision_core.evaluation.intervals import Drawing, drawings
 from vision_core.evaluation.records import ClassificationResults, DetectionResults, FoundBoxes, TrueBoxes
 from vision_core.evaluation.yardstick import (
     FIGURES,
@@ -23,7 +24,6 @@ from vision_core.evaluation.yardstick import (
     QUESTIONS,
     Yardstick,
     differences,
-    drawn_weights,
     side_by_side,
 )
 
@@ -203,12 +203,28 @@ def test_counts_leave_out_what_a_crowd_hides_and_tell_what_guessing_would_give()
     assert stick.by_class["pictures"][0] == 2
 
 
+def test_what_knowing_nothing_gives_is_told_by_class() -> None:
+    boxes = detected(pictures=9, seed=6, most=6)
+    whole = replace(boxes.truth, boxes_xyxy=boxes.truth.boxes_xyxy.round() * 1.2 - 10)  # some reach over the border
+    whole = replace(whole, boxes_xyxy=whole.boxes_xyxy.round())
+    stick = one(replace(boxes, truth=whole))
+    shares = np.full(stick.ground.shown.shape, np.nan)
+    for picture, label in zip(*np.nonzero(stick.ground.shown), strict=True):
+        painted = np.zeros((200, 200), bool)
+        mine = (whole.picture == picture) & (whole.labels == label)
+        for x0, y0, x1, y1 in whole.boxes_xyxy[mine].astype(int).clip(0, 200):
+            painted[y0:y1, x0:x1] = True
+        shares[picture, label] = painted.mean()
+    np.testing.assert_allclose(stick.by_class["pointing_guess"], np.nanmean(shares, axis=0), atol=1e-12)
+    np.testing.assert_allclose(stick.by_class["presence_ap_guess"], stick.ground.shown.mean(axis=0))
+
+
 @pytest.mark.parametrize("kind", ["detector", "labels", "label"])
 def test_drawn_pictures_give_what_computing_anew_gives(kind: str) -> None:
     boxes = detected(seed=3)
     results = {"detector": boxes, "labels": presence(boxes), "label": single(boxes)}[kind]
     stick = one(results)
-    weights = drawn_weights(len(results), 12, 0)
+    weights = next(drawings(len(results), Drawing(samples=100)))[:12]
     drawn = stick.resampled(weights)
     for place, counts in enumerate(weights.astype(int)):
         rows = np.repeat(np.arange(len(results)), counts)
@@ -238,7 +254,7 @@ def test_a_run_differs_from_itself_by_nothing_and_from_a_worse_one_surely() -> N
     sure, unsure = presence(boxes, 1, noise=0.6), presence(boxes, 2, noise=3.0)
     _, good, bad = side_by_side([boxes, sure, unsure])
     same = differences(good, good)
-    assert all((gap.value, gap.low, gap.high) == (0, 0, 0) for gap in same.values())
+    assert all(gap.value == 0 and not gap.known for gap in same.values())
     gap = differences(good, bad)["presence_ap"]
     assert gap.value == pytest.approx(good.figures["presence_ap"] - bad.figures["presence_ap"])  # type: ignore[operator]
     assert 0 < gap.low < gap.value < gap.high
@@ -291,8 +307,8 @@ def test_what_cannot_be_compared_is_refused_with_the_reason() -> None:
     with pytest.raises(SettingsError, match="different pictures"):
         differences(one(boxes), one(boxes.take(np.arange(10))))
     with pytest.raises(SettingsError, match="confidence"):
-        one(boxes).intervals(samples=10, confidence=95)
-    with pytest.raises(SettingsError, match="two at least"):
+        one(boxes).intervals(confidence=95)
+    with pytest.raises(SettingsError, match="at least 100"):
         one(boxes).intervals(samples=1)
 
 

@@ -34,6 +34,7 @@ class Ground:
         class_names: `(K,)`.
         shown: `(N, K)` bool: which classes each picture shows.
         boxes: the true boxes of these classes, or None where nobody drew any; labels are places in `class_names`.
+        sizes_px: `(N, 2)` width and height of each picture, 0 where nobody measured it; None without boxes.
         notes: plain sentences on what was left out.
     """
 
@@ -41,6 +42,7 @@ class Ground:
     class_names: tuple[str, ...]
     shown: np.ndarray
     boxes: TrueBoxes | None = None
+    sizes_px: np.ndarray | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -121,15 +123,21 @@ def _truth(results: Sequence[Results], index: DatasetIndex | None) -> Ground:
         return _of_index(index)
     for one in results:
         if isinstance(one, DetectionResults):
-            return _of_boxes(one.pictures, one.class_names, one.truth)
+            return _of_boxes(one.pictures, one.class_names, one.truth, one.sizes_px)
     classifiers = [one for one in results if isinstance(one, ClassificationResults)]
     labelled = max(classifiers, key=lambda one: one.multi_label)  # the first that knows of several classes a picture
     return Ground(pictures=labelled.pictures, class_names=labelled.class_names, shown=labelled.shown)
 
 
-def _of_boxes(pictures: tuple[str, ...], class_names: tuple[str, ...], boxes: TrueBoxes) -> Ground:
+def _of_boxes(
+    pictures: tuple[str, ...], class_names: tuple[str, ...], boxes: TrueBoxes, sizes_px: np.ndarray
+) -> Ground:
+    """Boxes of classes without a name are left out."""
+    named = (boxes.labels >= 0) & (boxes.labels < len(class_names))
+    if not named.all():
+        boxes = TrueBoxes(boxes.picture[named], boxes.boxes_xyxy[named], boxes.labels[named], boxes.crowd[named])
     shown = _tally(boxes.picture, boxes.labels, (len(pictures), len(class_names))) > 0
-    return Ground(pictures=pictures, class_names=class_names, shown=shown, boxes=boxes)
+    return Ground(pictures=pictures, class_names=class_names, shown=shown, boxes=boxes, sizes_px=sizes_px)
 
 
 def _of_index(index: DatasetIndex) -> Ground:
@@ -144,18 +152,25 @@ def _of_index(index: DatasetIndex) -> Ground:
         index.box_column("crowd").astype(bool),
     )
     names = tuple(index.class_name(class_id) for class_id in used.tolist())
-    return _of_boxes(tuple(index.images["path"].to_pylist()), names, boxes)
+    sizes_px = np.stack([index.image_column("width_px"), index.image_column("height_px")], axis=1)
+    return _of_boxes(tuple(index.images["path"].to_pylist()), names, boxes, sizes_px)
 
 
 def _taken(ground: Ground, rows: np.ndarray, labels: np.ndarray) -> Ground:
     """Some of the pictures and classes."""
     names = tuple(ground.class_names[label] for label in labels.tolist())
     pictures = tuple(ground.pictures[row] for row in rows.tolist())
-    boxes = ground.boxes
+    boxes, sizes_px = ground.boxes, ground.sizes_px
     if boxes is not None:
         picture, place, label = _places(boxes.picture, boxes.labels, rows, labels, ground.shown.shape)
         boxes = TrueBoxes(picture, boxes.boxes_xyxy[place], label, boxes.crowd[place])
-    return Ground(pictures=pictures, class_names=names, shown=ground.shown[np.ix_(rows, labels)], boxes=boxes)
+    return Ground(
+        pictures=pictures,
+        class_names=names,
+        shown=ground.shown[np.ix_(rows, labels)],
+        boxes=boxes,
+        sizes_px=None if sizes_px is None else sizes_px[rows],
+    )
 
 
 def _places(

@@ -1,4 +1,5 @@
-"""Average precision, precision, recall and F1 of classes, for many weightings of the pictures at once.
+"""What the yardstick is counted from: average precision, precision, recall and F1 of classes, for many drawings of the
+pictures at once, and how much of a picture its boxes cover.
 
 average_precision(scores, shown, np.ones((1, len(shown))))[0]      # (K,), as scikit-learn's of each column
 """
@@ -7,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from vision_core.evaluation.ground import Ground
 from vision_core.evaluation.ranking import areas
-
-_CELLS_AT_ONCE = 4_000_000  # of samples and pictures; bounds memory to about 0.1 GB
 
 
 def average_precision(scores: np.ndarray, shown: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -22,31 +22,8 @@ def average_precision(scores: np.ndarray, shown: np.ndarray, weights: np.ndarray
         weights: `(R, N)`, how often each picture comes.
     """
     found = np.full((len(weights), shown.shape[1]), np.nan)
-    rows = max(1, _CELLS_AT_ONCE // max(1, len(shown)))
     for label in np.flatnonzero(shown.any(axis=0)).tolist():
-        for start in range(0, len(weights), rows):
-            part = slice(start, start + rows)
-            found[part, label] = areas(shown[:, label], scores[:, label], weights[part])[0]
-    return found
-
-
-def boxes_average_precision(
-    right: np.ndarray, wrong: np.ndarray, weights: np.ndarray, wanted: np.ndarray
-) -> np.ndarray:
-    """`(R,)` COCO's average precision of one class: the best precision at each of 101 recalls, or at a higher one.
-
-    Args:
-        right, wrong: `(D,)` bool, of the found boxes by falling score; some are neither.
-        weights: `(R, D)`, how often each box's picture comes.
-        wanted: `(R,)`, true boxes that count.
-    """
-    hits, misses = np.cumsum(weights * right, axis=1), np.cumsum(weights * wrong, axis=1)
-    hits, misses = hits[:, right], misses[:, right]  # precision only rises, and recall only grows, at a right box
-    precision = hits / (hits + misses + np.spacing(1))
-    best = np.append(np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1], np.zeros((len(hits), 1)), axis=1)
-    recalls, found = np.linspace(0.0, 1.0, 101), np.full(len(hits), np.nan)
-    for row in np.flatnonzero(wanted > 0).tolist():
-        found[row] = best[row, np.searchsorted(hits[row] / wanted[row], recalls)].mean()
+        found[:, label] = areas(shown[:, label], scores[:, label], weights)[0]
     return found
 
 
@@ -72,3 +49,32 @@ def mean_over_classes(values: np.ndarray) -> np.ndarray:
     """`(R,)` means of `(R, K)` over the classes that are not nan; nan where none is."""
     known = ~np.isnan(values)
     return ratio(np.where(known, values, 0).sum(axis=1), known.sum(axis=1))
+
+
+def covered(ground: Ground) -> np.ndarray:
+    """`(N, K)` share of each picture that the boxes of each class cover, together; nan where sizes are not known."""
+    pictures, classes = len(ground), len(ground.class_names)
+    found = np.zeros((pictures, classes))
+    boxes, sizes = ground.boxes, ground.sizes_px
+    if boxes is None or sizes is None:
+        return np.full(found.shape, np.nan)
+    limits = np.concatenate([sizes, sizes], axis=1)[boxes.picture]
+    inside = np.clip(boxes.boxes_xyxy, 0, limits)
+    cell = boxes.picture * classes + boxes.labels
+    order = np.argsort(cell, kind="stable")
+    cells, first = np.unique(cell[order], return_index=True)
+    for one, members in zip(cells.tolist(), np.split(order, first[1:]), strict=True):
+        found.reshape(-1)[one] = _union(inside[members])
+    area = sizes.prod(axis=1, dtype=np.float64)[:, None]
+    return np.where(area > 0, found / np.maximum(area, 1), np.nan)
+
+
+def _union(boxes_xyxy: np.ndarray) -> float:
+    """The area that some boxes cover together: of the cells between all their edges, those in any of them."""
+    if len(boxes_xyxy) == 1:
+        return float((boxes_xyxy[0, 2:] - boxes_xyxy[0, :2]).clip(0).prod())
+    x, y = np.unique(boxes_xyxy[:, [0, 2]]), np.unique(boxes_xyxy[:, [1, 3]])
+    across = (boxes_xyxy[:, :1] <= x[:-1]) & (x[1:] <= boxes_xyxy[:, 2:3])
+    down = (boxes_xyxy[:, 1:2] <= y[:-1]) & (y[1:] <= boxes_xyxy[:, 3:])
+    inside = (down[:, :, None] & across[:, None]).any(axis=0)
+    return float((inside * np.diff(y)[:, None] * np.diff(x)).sum())

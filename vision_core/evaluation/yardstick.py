@@ -21,10 +21,12 @@ import numpy as np
 from vision_core.data.index import DatasetIndex
 from vision_core.errors import SettingsError
 from vision_core.evaluation.answers import Answers, answers
-from vision_core.evaluation.box_matching import RIGHT, WRONG, BoxMatches, match
+from vision_core.evaluation.bootstrap_ap import resample_ap
+from vision_core.evaluation.box_matching import BoxMatches, match
 from vision_core.evaluation.ground import Ground, common_ground
-from vision_core.evaluation.presence import average_precision, boxes_average_precision, mean_over_classes, rates, ratio
-from vision_core.evaluation.records import Results
+from vision_core.evaluation.intervals import Drawing, Interval, Progress, intervals
+from vision_core.evaluation.presence import average_precision, covered, mean_over_classes, rates, ratio
+from vision_core.evaluation.records import DetectionResults, Results
 
 QUESTIONS = {
     "Is it there?": ("presence_ap", "presence_f1"),
@@ -39,20 +41,6 @@ NO_BOXES = "Nobody has drawn boxes in these pictures, so nobody knows."
 CANNOT_COUNT = "A classifier says what is there, not how many."
 DRAWS_NO_BOXES = "A classifier draws no boxes."
 NOT_ASKED = "Its activation maps have not been asked where they peak."
-
-
-@dataclass(frozen=True, eq=False)
-class Difference:
-    """How much higher one run's figure is than another's on the same pictures.
-
-    Attributes:
-        value: of all pictures, the first run's minus the second's.
-        low, high: its interval.
-    """
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -95,15 +83,18 @@ class Yardstick:
     @cached_property
     def by_class(self) -> dict[str, np.ndarray]:
         """`(K,)` float64 of each class, nan where it cannot be told: the figures, `precision` and `recall` of
-        `presence_f1`, `pictures` that show it, `objects`, and `count_mae_guess`: the error of saying the median number
-        each time, which a count has to beat."""
+        `presence_f1`, `pictures` that show it, `objects`, and what knowing nothing would give: `presence_ap_guess`, the
+        share of pictures that show it; `count_mae_guess`, of always saying the median number; `pointing_guess`, of
+        pointing anywhere: the share of the picture that its boxes cover."""
         ones = np.ones((1, len(self.ground)))
         found = {name: values[0] for name, values in self._classes(ones).items()}
         precision, recall, _ = rates(self.answers.there, self.ground.shown, ones)
         found |= {"precision": precision[0], "recall": recall[0], "pictures": self.ground.shown.sum(axis=0) * 1.0}
         counts, countable = self.ground.counts, self.ground.countable
+        found["presence_ap_guess"] = self.ground.shown.mean(axis=0)
         if counts is not None and countable is not None:
             found["objects"] = counts.sum(axis=0) * 1.0
+            found["pointing_guess"] = ratio(covered(self.ground).sum(axis=0), self.ground.shown.sum(axis=0))
             found["count_mae_guess"] = np.array(
                 [_guess_error(column[known]) for column, known in zip(counts.T, countable.T, strict=True)]
             )
@@ -120,17 +111,22 @@ class Yardstick:
         """
         return {name: mean_over_classes(values) for name, values in self._classes(weights).items()}
 
-    def intervals(self, samples: int = 1000, confidence: float = 0.95, seed: int = 0) -> dict[str, tuple[float, float]]:
-        """Low and high of each figure: percentiles over pictures drawn anew with replacement (Efron 1979).
+    def intervals(
+        self, samples: int = 1000, confidence: float = 0.95, seed: int = 0, progress: Progress | None = None
+    ) -> dict[str, tuple[float, float]]:
+        """Low and high of each figure, by drawing pictures anew; see `vision_core.evaluation.intervals`.
 
         Args:
-            confidence: between 0 and 1.
+            progress: told of the samples done; raise in it to stop.
+
+        Returns:
+            For each figure that this run has; nan where these pictures cannot tell.
 
         Raises:
-            SettingsError: no confidence, or fewer than two samples.
+            SettingsError: fewer than 100 samples, or a confidence that is not between 0 and 1.
         """
-        drawn = self.resampled(drawn_weights(len(self.ground), samples, seed))
-        return {name: _percentiles(values, confidence) for name, values in drawn.items()}
+        found = intervals(self.resampled, len(self.ground), Drawing(samples, seed, confidence), progress)
+        return {name: (one.low, one.high) for name, one in found.items()}
 
     def _classes(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """`(R, K)` of each figure that this run has."""
@@ -171,20 +167,14 @@ class Yardstick:
 
     def _ap50(self, weights: np.ndarray) -> np.ndarray:
         """COCO's average precision at IoU .5 of each class."""
-        matches = self._matches
-        found = np.full((len(weights), len(self.ground.class_names)), np.nan)
-        for label in np.flatnonzero(matches.wanted[:, 0]).tolist():
-            mine = matches.of_class(label)
-            verdict, picture = matches.verdict[0, 0, mine], matches.picture[mine]
-            wanted = weights @ np.asarray(self.ground.counts)[:, label]
-            found[:, label] = boxes_average_precision(verdict == RIGHT, verdict == WRONG, weights[:, picture], wanted)
-        return found
+        boxes, matches = self._matched
+        return resample_ap(boxes, weights.astype(np.int32), matches).average_precision[:, 0]
 
     @cached_property
-    def _matches(self) -> BoxMatches:
+    def _matched(self) -> tuple[DetectionResults, BoxMatches]:
         if self.answers.boxes is None:
             raise SettingsError("A classifier has no boxes to match.")
-        return match(self.answers.boxes, (0.5,), ("all",))
+        return self.answers.boxes, match(self.answers.boxes, (0.5,), ("all",))
 
 
 def side_by_side(
@@ -213,49 +203,29 @@ def side_by_side(
 
 
 def differences(
-    one: Yardstick, other: Yardstick, samples: int = 1000, confidence: float = 0.95, seed: int = 0
-) -> dict[str, Difference]:
+    one: Yardstick,
+    other: Yardstick,
+    samples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Interval]:
     """How much higher each figure of one run is than the other's, both on the same drawn pictures (paired bootstrap).
 
     Figures that either run has none of are absent.
 
     Raises:
-        SettingsError: the two do not stand on the same ground, no confidence, or fewer than two samples.
+        SettingsError: the two do not stand on the same ground; as `Yardstick.intervals`.
     """
     if one.ground.pictures != other.ground.pictures or one.ground.class_names != other.ground.class_names:
         raise SettingsError("These two were measured on different pictures or classes: set them side by side first.")
-    weights = drawn_weights(len(one.ground), samples, seed)
-    weights = np.concatenate([np.ones((1, len(one.ground))), weights])
-    first, second = one.resampled(weights), other.resampled(weights)
-    found = {}
-    for name in FIGURES:
-        if name in first and name in second:
-            gap = first[name] - second[name]
-            if not np.isnan(gap[0]):
-                found[name] = Difference(float(gap[0]), *_percentiles(gap[1:], confidence))
-    return found
 
+    def gaps(weights: np.ndarray) -> dict[str, np.ndarray]:
+        first, second = one.resampled(weights), other.resampled(weights)
+        return {name: first[name] - second[name] for name in FIGURES if name in first and name in second}
 
-def drawn_weights(pictures: int, samples: int, seed: int) -> np.ndarray:
-    """`(samples, pictures)` float64: how often each picture comes in each sample drawn with replacement.
-
-    Raises:
-        SettingsError: fewer than two samples.
-    """
-    if samples < 2:
-        raise SettingsError(f"{samples} samples make no interval; draw two at least, a thousand are usual.")
-    return np.random.default_rng(seed).multinomial(pictures, [1 / pictures] * pictures, samples).astype(np.float64)
-
-
-def _percentiles(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """The middle share of the values that are known; nan where none is."""
-    if not 0 < confidence < 1:
-        raise SettingsError(f"A confidence of {confidence} is not between 0 and 1; 0.95 is usual.")
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+    found = intervals(gaps, len(one.ground), Drawing(samples, seed, confidence), progress)
+    return {name: gap for name, gap in found.items() if not np.isnan(gap.value)}
 
 
 def _guess_error(counts: np.ndarray) -> float:

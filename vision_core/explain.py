@@ -7,7 +7,7 @@ only the middle of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -54,6 +54,45 @@ def activation_map(module: nn.Module, batch: Tensor, class_index: int) -> np.nda
         with GradCAM(network, [layer], reshape_transform=reshape) as method:
             heat = method(pixels, [_Logit(class_index)])[0]
     return np.clip(np.nan_to_num(heat), 0, 1).astype(np.float32)
+
+
+def activation_maps(module: nn.Module, batch: Tensor, class_indices: Sequence[Sequence[int]]) -> list[np.ndarray]:
+    """`activation_map` of several classes of several pictures, from one pass forward: one `(C, h, w)` a picture.
+
+    The maps are those of the layer, before they are scaled to 0..1 and to the input's size, in float32 from 0 up; 0
+    everywhere where nothing speaks for the class. The backward passes end at that layer, so a class more costs little.
+
+    Args:
+        batch: `(B, 3, H, W)`, preprocessed as for a prediction.
+        class_indices: the classes asked for, of each picture.
+
+    Raises:
+        ModelError: as `activation_map`.
+    """
+    kept: list[Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        kept.append(output.detach().requires_grad_(True))
+        return kept[-1].clone()
+
+    with torch.inference_mode(False), torch.enable_grad():
+        network = _private_copy(module)
+        pixels = batch.detach().clone()
+        layer, reshape = target_layer(network, pixels)
+        layer.register_forward_hook(keep)
+        logits = network(pixels)
+        grid = reshape or (lambda values: values)
+        values = grid(kept[-1].detach())
+        maps: list[list[np.ndarray]] = [[] for _ in class_indices]
+        for turn in range(max(map(len, class_indices), default=0)):  # the turn-th class of every picture at once
+            asked = [(row, one[turn]) for row, one in enumerate(class_indices) if turn < len(one)]
+            wanted = torch.stack([_Logit(index)(logits[row]) for row, index in asked]).sum()
+            (slope,) = torch.autograd.grad(wanted, kept[-1], retain_graph=True)
+            weights = grid(slope).mean(dim=(2, 3), keepdim=True)
+            heat = (weights * values).sum(dim=1).clamp_(min=0).float().cpu().numpy()
+            for row, _ in asked:
+                maps[row].append(heat[row])
+    return [np.stack(one) if one else np.zeros((0, *values.shape[2:]), np.float32) for one in maps]
 
 
 def target_layer(module: nn.Module, batch: Tensor) -> tuple[nn.Module, ReshapeTransform | None]:

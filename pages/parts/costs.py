@@ -1,24 +1,21 @@
-"""What each column costs, measured on this machine after its answer is on screen, and the price file."""
+"""What each column costs, measured on this machine after its answer is on screen."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import date
 from functools import lru_cache
 
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages import plain, told
-from pages.parts import engine
+from pages.parts import engine, price_editor
 from pages.parts.columns import Shown, headings
 from pages.parts.controls import View
 from pages.parts.engine import Ref
 from vision_core.charts import latency_split
 from vision_core.costs.latency import LatencyReport
 from vision_core.costs.measured import Measured
-from vision_core.costs.prices import Price, PriceList, load_prices, save_prices, user_prices_path
+from vision_core.costs.prices import Price, load_prices
 from vision_core.costs.report import price_per_million
 from vision_core.types import Timing
 
@@ -43,7 +40,7 @@ def panel(columns: list[Shown], strips: list[DeltaGenerator], ref: Ref, view: Vi
     prices_at = st.expander("Prices", icon=":material/payments:", key="prices_open", on_change="rerun")
     if prices_at.open:  # drawing a table that nobody sees would slow every slider down
         with prices_at:
-            _editor(prices)
+            price_editor.draw(prices)
     measured: list[tuple[str, LatencyReport]] = []
     heads = headings([column.contender for column in columns])
     for number, (column, strip) in enumerate(zip(columns, strips, strict=True)):
@@ -160,35 +157,3 @@ def _bytes(number: Measured) -> str:
 
 def _energy(number: Measured) -> str:
     return "unavailable" if number.value is None else f"{number.value:.2f} Wh for 1,000"
-
-
-def _editor(prices: PriceList) -> None:
-    """The price file as a table; what is saved is checked first, and replaces the built-in list."""
-    st.caption(
-        f"List prices as of {prices.as_of}; check them before you quote them. "
-        f"Saved changes go to `{user_prices_path()}` and hold for everyone who uses this dashboard."
-    )
-    table = pd.DataFrame([{k: v for k, v in asdict(entry).items() if k != "owned"} for entry in prices.entries])
-    edited = st.data_editor(
-        table,
-        hide_index=True,
-        num_rows="dynamic",
-        key="prices",
-        alt="The price file",
-        column_config={"usd_per_hour": st.column_config.NumberColumn("USD per hour", format="%.4f")},
-    )
-    if st.button("Save prices", icon=":material/save:", disabled=edited.equals(table)):
-        with told():
-            save_prices(PriceList(prices.as_of, tuple(_entry(row, prices) for row in edited.to_dict("records"))))
-            st.rerun()
-
-
-def _entry(row: dict[str, object], prices: PriceList) -> Price:
-    """One edited row; a bought machine keeps its formula as long as its price was not touched."""
-    known = {entry.name: entry for entry in prices.entries}
-    before = known.get(str(row["name"]))
-    if before is None or before.usd_per_hour != row["usd_per_hour"]:
-        row = row | {"as_of": date.today()}
-    owned = before.owned if before and before.usd_per_hour == row["usd_per_hour"] else None
-    values = {name: "" if value is None or value != value else value for name, value in row.items()}
-    return Price(**values, owned=owned)  # type: ignore[arg-type]

@@ -1,0 +1,110 @@
+"""What a year is reckoned with: the ways, their parts, paces, energy and CO2."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from tests.bench_cases import DETECTOR, broken, row
+from vision_core.costs.carbon import carbon_intensity
+from vision_core.costs.prices import Price
+from vision_core.costs.scenario import Pace, Scenario, energy_of, paces
+from vision_core.costs.totals import crossings
+from vision_core.data.effort import Rate
+from vision_core.data.label_operations import Operation
+from vision_core.errors import SettingsError
+
+PRICE = Price(
+    name="box",
+    kind="cloud CPU",
+    usd_per_hour=0.36,
+    vcpus=2,
+    provider="somebody",
+    region="somewhere",
+    as_of=date(2026, 1, 1),
+    source="a list",
+)
+ROWS = {
+    "classification": row(images_per_second=100.0),
+    "detection": row(DETECTOR, images_per_second=25.0, energy_wh_per_1k=0.5, how={}),
+}
+
+
+def scenario(**changes: Any) -> Scenario:
+    usual: dict[str, Any] = {
+        "price": PRICE,
+        "label_pace": Pace("quick", Rate(image_s=3.6), "somebody"),
+        "box_pace": Pace("slow", Rate(image_s=0, box_s=7.2), "somebody"),
+        "training_hours": {"classification": 1.0, "detection": 2.0},
+    }
+    return Scenario(**usual | changes)
+
+
+def test_the_ways_are_priced_as_by_hand() -> None:
+    classification, detection, both = scenario().ways(ROWS)
+    assert classification.labelling_usd.value == pytest.approx(1000 * 3.6 / 3600 * 20)
+    assert detection.labelling_usd.value == pytest.approx(3000 * 7.2 / 3600 * 20)
+    assert classification.training_usd.value == pytest.approx(0.36)
+    assert classification.usd_per_million.value == pytest.approx(1.0)
+    assert detection.usd_per_million.value == pytest.approx(4.0)
+    assert [way.name for way in (classification, detection, both)] == ["Classification", "Detection", "Two stages"]
+    assert both.labelling_usd.value == detection.labelling_usd.value
+    assert both.training_usd.value == pytest.approx(3 * 0.36)
+    assert both.usd_per_million.value == pytest.approx(4 + 3 * 1)
+
+
+def test_crops_that_are_named_one_by_one_cost_labels_too() -> None:
+    plain, named = (scenario(crops_are_named=named).ways(ROWS)[2] for named in (False, True))
+    assert (named.labelling_usd.value or 0) - (plain.labelling_usd.value or 0) == pytest.approx(3000 * 3.6 / 3600 * 20)
+
+
+def test_a_way_without_a_measurement_is_absent_and_one_that_failed_says_why() -> None:
+    assert [way.kind for way in scenario().ways({"detection": ROWS["detection"]})] == ["detection"]
+    (way,) = scenario().ways({"classification": broken("no compiler")})
+    assert way.usd_per_million.value is None
+    assert "no compiler" in way.missing[0]
+    assert "training" in scenario(training_hours={}).ways(ROWS)[0].missing[0]
+    assert scenario(training_hours={"classification": 0}).ways(ROWS)[0].training_usd.value == 0
+
+
+def test_what_is_cheap_to_label_and_slow_crosses() -> None:
+    rows = {"classification": row(images_per_second=10.0), "detection": row(DETECTOR, images_per_second=100.0)}
+    one = crossings(scenario().ways(rows))[0]
+    assert (one.below.kind, one.above.kind) == ("classification", "detection")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"years": 0}, {"years": float("nan")}, {"pictures_a_year": -1}, {"watts": float("inf")}, {"trainings": -2}],
+)
+def test_impossible_numbers_are_named(changes: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(changes))):
+        scenario(**changes)
+
+
+def test_energy_is_measured_or_assumed_or_unavailable() -> None:
+    assert energy_of(ROWS["detection"]).value == 0.5
+    assert energy_of(ROWS["classification"]).how == "unavailable"
+    assumed = energy_of(ROWS["classification"], watts=36)
+    assert (assumed.value, assumed.how) == (pytest.approx(0.1), "estimated")
+    assert energy_of({}, watts=36).how == "unavailable"
+
+
+def test_co2_follows_the_region() -> None:
+    found = scenario(watts=36, region="FRA").co2_g_per_1k(ROWS)
+    grams = carbon_intensity("FRA").g_per_kwh / 1000
+    assert found["detection"].value == pytest.approx(0.5 * grams)
+    assert found["two-stage"].value == pytest.approx((0.5 + 3 * 0.1) * grams)
+    assert scenario(region="FRA").co2_g_per_1k(ROWS)["two-stage"].how == "unavailable"
+    assert scenario(watts=36).co2_g_per_1k(ROWS)["detection"].note == "no grid region was chosen"
+
+
+def test_ones_own_pace_comes_first() -> None:
+    assert paces("classification")[0].rate.image_s == 5.1
+    boxes = [Operation(id=f"{n}", kind="add", image="a", box=f"{n}", seconds=4.0 + n) for n in range(3)]
+    own = paces("detection", boxes)[0]
+    assert own.rate.box_s == 5.0
+    assert own.name == "Your own: 5.0 s"
+    assert paces("detection", boxes[:2])[0].name == "Extreme clicking: 7 s"

@@ -1,0 +1,167 @@
+"""A scenario of money: how many pictures, labelled at what pace, on what computer; and the ways it can be done.
+
+scenario = Scenario(price=load_prices().find("AWS c7i.large"), pictures_a_year=1e6, label_pace=…, box_pace=…)
+ways = scenario.ways({"classification": row, "detection": other})    # rows as `bench` writes them
+in_words(ways, scenario.pictures_a_year, scenario.years)             # `vision_core.costs.totals`
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vision_core.costs.bench_rows import Row
+from vision_core.costs.carbon import co2_g_per_1k
+from vision_core.costs.measured import Measured, unavailable
+from vision_core.costs.prices import Price
+from vision_core.costs.report import price_per_million
+from vision_core.costs.totals import Approach, labelling_cost, training_cost, two_stage
+from vision_core.data.effort import Amount, Rate, measure, published
+from vision_core.data.label_operations import Operation
+from vision_core.errors import SettingsError
+from vision_core.types import Task
+
+LEAST_MEASURED = 3
+"""With fewer of one's own measurements there is no pace."""
+NAMES: Mapping[str, str] = {"classification": "Classification", "detection": "Detection", "two-stage": "Two stages"}
+_S_PER_H = 3600
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast, or at what price, somebody labels: `name` for a list, `source` for a sentence."""
+
+    name: str
+    rate: Rate
+    source: str
+
+
+def paces(task: Task, operations: Sequence[Operation] = ()) -> list[Pace]:
+    """One's own pace first, where `operations` tell it, then the published ones."""
+    own, found = measure(operations), []
+    timed = own.label if task == "classification" else own.box
+    if timed.count >= LEAST_MEASURED and timed.median_s:
+        found.append(Pace(f"Your own: {timed.median_s:.1f} s", own.rate(task), f"your own {timed.count} measurements"))
+    for one in (one for one in published() if one.task == task):
+        seconds, usd = one.image_s or one.box_s, one.image_usd or one.box_usd
+        found.append(Pace(f"{one.name}: {f'{seconds:g} s' if seconds else f'{usd:g} USD'}", one.rate, one.source))
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """What a year is reckoned with.
+
+    Attributes:
+        price: of the computer that trains and predicts; its speed is taken to be this machine's.
+        pictures_a_year, years: how many, and for how long.
+        wage_per_hour: of who labels, US dollars.
+        labelled_pictures, boxes_per_picture: what there is to label.
+        label_pace, box_pace: how fast.
+        crops_are_named: whether the two-stage way's crops are named one by one, at the pace of labels; otherwise the
+            boxes carry the names.
+        objects_per_picture: what the two-stage way's classifier looks at, on average.
+        training_hours: of one training by task; a task that is not in it was not measured.
+        trainings: how often each network is trained in all those years.
+        watts, region: for energy and CO2 where no counter was read; 0 and "": unknown.
+
+    Raises:
+        SettingsError: a number that cannot be.
+    """
+
+    price: Price
+    label_pace: Pace
+    box_pace: Pace
+    pictures_a_year: float = 1e6
+    years: float = 1.0
+    wage_per_hour: float = 20.0
+    labelled_pictures: int = 1000
+    boxes_per_picture: float = 3.0
+    crops_are_named: bool = False
+    objects_per_picture: float = 3.0
+    training_hours: Mapping[str, float] = field(default_factory=dict)
+    trainings: int = 1
+    watts: float = 0.0
+    region: str = ""
+
+    def __post_init__(self) -> None:
+        at_least = {"pictures_a_year": 0, "wage_per_hour": 0, "labelled_pictures": 0, "boxes_per_picture": 0}
+        at_least |= {"objects_per_picture": 0, "trainings": 0, "watts": 0}
+        for name, low in at_least.items():
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= low):
+                raise SettingsError(f"{name} is {value}; give {low} or more.")
+        if not (math.isfinite(self.years) and self.years > 0):
+            raise SettingsError(f"years is {self.years}; give more than zero.")
+
+    def ways(self, rows: Mapping[str, Row]) -> tuple[Approach, ...]:
+        """Classification, detection and, where both are there, the two in turn.
+
+        Args:
+            rows: a measured row of each task.
+        """
+        found = {task: self._way(task, row) for task, row in rows.items() if task in ("classification", "detection")}
+        if len(found) == 2:
+            boxes = self.labelled_pictures * self.boxes_per_picture
+            named = labelling_cost(
+                Amount(round(boxes)), self.label_pace.rate, self.wage_per_hour, self.label_pace.source
+            )
+            naming = named if self.crops_are_named else None
+            both = two_stage(found["detection"], found["classification"], self.objects_per_picture, naming)
+            found["two-stage"] = both
+        return tuple(found[kind] for kind in NAMES if kind in found)
+
+    def _way(self, task: str, row: Row) -> Approach:
+        detects = task == "detection"
+        boxes = self.labelled_pictures * self.boxes_per_picture if detects else 0.0
+        pace = self.box_pace if detects else self.label_pace
+        return Approach(
+            NAMES[task],
+            "detection" if detects else "classification",
+            labelling_cost(Amount(self.labelled_pictures, boxes), pace.rate, self.wage_per_hour, pace.source),
+            self._training(task),
+            price_per_million(_speed(row), self.price),
+        )
+
+    def _naming(self) -> Measured:
+        boxes = Amount(round(self.labelled_pictures * self.boxes_per_picture))
+        return labelling_cost(boxes, self.label_pace.rate, self.wage_per_hour, self.label_pace.source)
+
+    def _training(self, task: str) -> Measured:
+        hours = self.training_hours.get(task)
+        if hours == 0:
+            return Measured(0.0, "estimated", "nothing is trained")
+        return training_cost(None if hours is None else hours * _S_PER_H, self.price, self.trainings)
+
+    def co2_g_per_1k(self, rows: Mapping[str, Row]) -> dict[str, Measured]:
+        """Grams of CO2 for a thousand pictures, by kind of way; why there are none in the note of those without."""
+        energy = {task: energy_of(row, self.watts) for task, row in rows.items() if task in NAMES}
+        if {"classification", "detection"} <= set(energy):
+            energy["two-stage"] = self._both(energy["detection"], energy["classification"])
+        return {kind: co2_g_per_1k(one, self.region) for kind, one in energy.items()}
+
+    def _both(self, detector: Measured, classifier: Measured) -> Measured:
+        for one in (detector, classifier):
+            if one.value is None:
+                return one
+        value = (detector.value or 0.0) + self.objects_per_picture * (classifier.value or 0.0)
+        return Measured(value, "estimated", f"detector and {self.objects_per_picture:g} × classifier")
+
+
+def energy_of(row: Row, watts: float = 0.0) -> Measured:
+    """Watt-hours for a thousand pictures: what was measured, else what a machine that draws so many watts takes."""
+    how = (row.get("how") or {}).get("energy_wh_per_1k") or {}
+    if row.get("energy_wh_per_1k") is not None:
+        return Measured(row["energy_wh_per_1k"], how.get("how", "measured"), str(how.get("note") or ""))
+    if not watts:
+        return unavailable(str(how.get("note") or "nobody measured it"))
+    speed = _speed(row)
+    if not speed.value:
+        return unavailable("its speed is unknown")
+    return Measured(watts * 1000 / speed.value / _S_PER_H, "estimated", f"{watts:g} W assumed")
+
+
+def _speed(row: Row) -> Measured:
+    speed = row.get("images_per_second")
+    return Measured(speed, "measured") if speed else unavailable(str(row.get("error") or "it was not measured"))

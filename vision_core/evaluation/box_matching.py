@@ -138,6 +138,12 @@ def match(
     )
 
 
+def counted_truth(results: DetectionResults, size: str = "all") -> np.ndarray:
+    """`(T,)` bool: which true boxes are to be found: of a class with a name, of the size, no crowd."""
+    truth = results.truth
+    return _known(truth.labels, results) & ~truth.crowd & ~_outside(xywh(truth.boxes_xyxy), (size,))[0]
+
+
 class _Sides:
     """Both sides of the matching, each ordered by picture and class.
 

@@ -13,10 +13,13 @@ from painted_data import CLASSIFIER, config, photos, scenes
 
 from vision_core.data.threads import available_cores
 from vision_core.errors import TrainingError
+from vision_core.run_folder import create_run
+from vision_core.training import turns
 from vision_core.training.aside import ask
 from vision_core.training.estimate import estimate, measure
 from vision_core.training.feed import PictureFeed
 from vision_core.training.finder import find_learning_rate, search, suggest_rate
+from vision_core.training.pulse import identity
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -33,6 +36,20 @@ def test_an_estimate_measures_steps_in_a_process_of_its_own(tmp_path: Path, work
     assert found.seconds > found.seconds_per_epoch
     assert found.usd == pytest.approx(found.seconds)
     assert not list(workspace.glob("runs/*")), "nothing is left of it"
+    assert len(found.notes) == 1
+
+
+def test_an_estimate_beside_a_run_says_so(tmp_path: Path, workspace: Path):
+    asked = config(photos(tmp_path / "data"), "classification", CLASSIFIER, device="cpu")
+    run = create_run(asked)
+    with turns.changing() as waiting:
+        run.write("status.json", {"state": "queued", **identity(), "heartbeat": time.time()})
+        turns.enter(waiting, run, ("cpu",))
+        lock = (turns.claim(waiting, run) or [])[0]
+    assert turns.is_busy(("cpu",))
+    assert "slows the measured steps" in measure(asked).notes[1]
+    lock.release()
+    assert not turns.is_busy(("cpu",))
 
 
 @pytest.mark.slow

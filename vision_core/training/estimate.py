@@ -22,6 +22,7 @@ from vision_core.training.aside import ask
 from vision_core.training.config import TrainConfig
 from vision_core.training.finder import STEPS as SEARCHED
 from vision_core.training.task_data import FETCHING, Stage
+from vision_core.training.turns import devices_of, is_busy
 
 if TYPE_CHECKING:
     from vision_core.training.session import Session
@@ -98,6 +99,7 @@ def measure(config: TrainConfig, progress: Stage | None = None) -> Estimate:
         seconds += SEARCHED * config.batch_size / rates[-1]
     seconds += judging * len(session.rows.get("test", ())) / len(session.rows["val"])
     steps = "the features of all pictures and " if config.views else ""
+    busy = is_busy(devices_of(config.to_json()))
     return Estimate(
         seconds=seconds,
         seconds_per_epoch=max(each),
@@ -106,6 +108,7 @@ def measure(config: TrainConfig, progress: Stage | None = None) -> Estimate:
         notes=(
             f"From {steps}{STEPS} steps of {min(config.batch_size, pictures)} pictures on this machine, which may be "
             "busier or quieter later.",
+            *(["A run trains on this device now and slows the measured steps; yours would wait for its end."] * busy),
         ),
     )
 

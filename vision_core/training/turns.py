@@ -118,7 +118,7 @@ def queue() -> list[RunFolder]:
 def enter(waiting: list[Waiting], run: RunFolder, devices: tuple[str, ...]) -> None:
     """Puts a run at the end of the queue; one that is in it keeps its place."""
     at = _place(waiting, run)
-    mine = Waiting(str(run.path.resolve()), tuple(f"{socket.gethostname()} {device}" for device in devices))
+    mine = Waiting(str(run.path.resolve()), tuple(map(_here, devices)))
     if at is None:
         waiting.append(mine)
     else:
@@ -173,8 +173,7 @@ def claim(waiting: list[Waiting], run: RunFolder) -> list[FileLock] | None:
     mine = waiting[_place(waiting, run) or 0]
     taken: list[FileLock] = []
     for device in mine.devices:
-        name = re.sub(r"[^A-Za-z0-9.]+", "-", device)
-        lock = FileLock(runs_folder() / f".device-{name}.lock", timeout=0, thread_local=False)
+        lock = _lock(device)
         try:
             lock.acquire()
         except Timeout:
@@ -184,3 +183,27 @@ def claim(waiting: list[Waiting], run: RunFolder) -> list[FileLock] | None:
         taken.append(lock)
     leave(waiting, run)
     return taken
+
+
+def is_busy(devices: tuple[str, ...]) -> bool:
+    """Whether a run of this workspace trains on one of these devices now."""
+    for device in devices:
+        lock = _lock(_here(device))
+        if not os.path.exists(lock.lock_file):  # nothing was ever trained here; looking must not leave a file
+            continue
+        try:
+            lock.acquire()
+        except Timeout:
+            return True
+        lock.release()
+    return False
+
+
+def _here(device: str) -> str:
+    """A device of this machine, as the queue names it: a workspace may be shared by several machines."""
+    return f"{socket.gethostname()} {device}"
+
+
+def _lock(device: str) -> FileLock:
+    name = re.sub(r"[^A-Za-z0-9.]+", "-", device)
+    return FileLock(runs_folder() / f".device-{name}.lock", timeout=0, thread_local=False)

@@ -99,6 +99,14 @@ def count_activations(network: nn.Module, *inputs: Any) -> int:
     return sum(tally.activations for tally in counter.tallies.values())
 
 
+def count_layers(network: nn.Module, *inputs: Any) -> dict[str, int]:
+    """The arithmetic of each layer by its name, 2 per multiply-add; otherwise as `count_activations`."""
+    counter = _LayerCounter()
+    with evaluation_mode(network), _watched(network, counter.stack.append, lambda _: counter.stack.pop()), counter:
+        network(*inputs)
+    return {name: tally.flops for name, tally in counter.tallies.items()}
+
+
 def measure_layers(
     network: nn.Module,
     *inputs: Any,

@@ -30,6 +30,7 @@ def detected(
     extra = random.integers(0, 3, pictures)
     picture = np.concatenate([true_picture[kept], np.repeat(np.arange(pictures), extra)])
     boxes = np.concatenate([true_boxes[kept] + shift, some_boxes(random, int(extra.sum()), size)])
+    boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 1)
     labels = np.concatenate([labels, random.integers(0, classes, int(extra.sum()))])
     scores = random.integers(1, 11, len(picture)) / 10
     order = np.lexsort((-scores, picture))

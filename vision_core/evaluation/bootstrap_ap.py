@@ -240,22 +240,30 @@ def _counted(boxes: _Boxes, weights: np.ndarray, wanted: np.ndarray) -> tuple[np
     asked = _asked(wanted)
     precision = np.zeros((len(weights), len(boxes.verdict)))
     recall = np.zeros((*precision.shape, len(LIMITS)))
-    before: np.ndarray | None = None
-    shown = np.zeros((len(weights), 0))
+    shown = np.cumsum(times, axis=1, dtype=np.int32)
     for threshold, verdict in enumerate(boxes.verdict):
-        counts = verdict != UNCOUNTED
-        if before is None or (counts != before).any():
-            shown, before = np.cumsum(times * counts, axis=1), counts
         # Only right boxes raise recall, and precision is highest at them: the others need only be counted.
         right = np.flatnonzero(verdict == RIGHT)
-        if len(right):
-            found = np.cumsum(times[:, right], axis=1)
-            best = found / (shown[:, right] + np.spacing(1))
-            best = np.maximum.accumulate(best[:, ::-1], axis=1)[:, ::-1]
-            precision[:, threshold] = _read(best, found, asked)
-            within = boxes.rank[right, None] < np.asarray(LIMITS)
-            recall[:, threshold] = times[:, right] @ within.astype(np.int32) / wanted[:, None]
+        if not len(right):
+            continue
+        found = np.cumsum(times[:, right], axis=1)
+        counted = shown[:, right] - _uncounted(times, verdict, right)
+        best = found / (counted + np.spacing(1))
+        best = np.maximum.accumulate(best[:, ::-1], axis=1)[:, ::-1]
+        precision[:, threshold] = _read(best, found, asked)
+        within = boxes.rank[right, None] < np.asarray(LIMITS)
+        recall[:, threshold] = times[:, right] @ within.astype(np.int32) / wanted[:, None]
     return precision, recall
+
+
+def _uncounted(times: np.ndarray, verdict: np.ndarray, until: np.ndarray) -> np.ndarray:
+    """`(B, P)` how many boxes that do not count stand before each of the places `until`, `(P,)`."""
+    places = np.flatnonzero(verdict == UNCOUNTED)
+    if not len(places):
+        return np.zeros((1, 1), np.int32)
+    summed = np.zeros((len(times), len(places) + 1), np.int32)
+    np.cumsum(times[:, places], axis=1, out=summed[:, 1:])
+    return summed[:, np.searchsorted(places, until)]
 
 
 def _read(best: np.ndarray, found: np.ndarray, asked: np.ndarray) -> np.ndarray:

@@ -46,6 +46,7 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python -m benchmarks.data_check
 	$(BIN)/python -m benchmarks.shelf
 	$(BIN)/python -m benchmarks.train_throughput
+	$(BIN)/python -m benchmarks.many_runs
 
 clean:
 	rm -rf $(VENV)

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from tests.coco_reference import NAMES, drawn, evaluated, results_of, twelve
 from vision_core.errors import DataError, SettingsError
-from vision_core.evaluation import bootstrap_ap as module
-from vision_core.evaluation.bootstrap_ap import ApTally, detection_intervals, resample_ap
+from vision_core.evaluation import weighted_ap
+from vision_core.evaluation.bootstrap_ap import ApTally, detection_intervals
 from vision_core.evaluation.box_matching import match
 from vision_core.evaluation.detection import coco_scores
 from vision_core.evaluation.intervals import Drawing, drawings
 from vision_core.evaluation.records import DetectionResults
+from vision_core.evaluation.weighted_ap import resample_ap
 
 BOX, FAR = (50, 50, 100, 100), (150, 150, 300, 300)
 
@@ -72,8 +73,9 @@ def test_tied_boxes_of_a_picture_drawn_twice_come_copy_by_copy():
 def test_portions_do_not_change_a_figure(monkeypatch: pytest.MonkeyPatch):
     results, weights = drawn(2, pictures=12), draws(12, 20, 3)
     whole = resample_ap(results, weights)
-    monkeypatch.setattr(module, "_CELLS", 50)
-    np.testing.assert_array_equal(resample_ap(results, weights).average_precision, whole.average_precision)
+    monkeypatch.setattr(weighted_ap, "_CELLS", 50)
+    parts = resample_ap(results, weights)
+    np.testing.assert_allclose(parts.average_precision, whole.average_precision, rtol=0, atol=1e-14)
 
 
 def test_only_what_is_asked_for_is_matched():
@@ -137,9 +139,15 @@ def test_what_cannot_be_resampled_is_refused():
         detection_intervals(results_of([], [], 0))
 
 
-def test_progress_may_stop_the_work():
+def test_progress_rises_to_the_end_and_may_stop_the_work():
+    told: list[tuple[str, int, int]] = []
+    detection_intervals(drawn(1), ["map", "map_large"], Drawing(100), progress=lambda *step: told.append(step))
+    drawing = [(done, total) for stage, done, total in told if stage == "Drawing pictures again"]
+    assert drawing == sorted(drawing)
+    assert drawing[-1] == (107, 107)  # the figure itself, a hundred drawings, and without each of six pictures
+
     def stop(stage: str, done: int, total: int) -> None:
-        if stage == "Resampling classes":
+        if stage == "Drawing pictures again":
             raise InterruptedError
 
     with pytest.raises(InterruptedError):

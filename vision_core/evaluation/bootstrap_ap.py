@@ -4,10 +4,6 @@
     tally = ApTally(results)                            # a statistic of weighted pictures, for `intervals`
     tally(weights)["map50"]                             # (B,) of each row of weights
 
-A resample holds each picture a whole number of times. Which box takes which does not depend on other pictures, so boxes
-are matched once and only counted anew: a box counts as often as its picture. That gives the very figures that scoring
-`results.take(rows)` would, rows in order (`tests/test_bootstrap_ap.py` compares), some hundred times as fast.
-
 The intervals are BCa (`vision_core.evaluation.intervals`): average precision of few pictures is too high, that of their
 resamples more so, and plain percentiles follow it up. In simulations of 40 pictures, percentile intervals that should
 hold the truth in 95 of 100 cases did in 66 to 94, BCa ones in 88 to 96.
@@ -16,27 +12,20 @@ hold the truth in 95 of 100 cases did in 66 to 94, BCa ones in 88 to 96.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vision_core.errors import DataError, SettingsError
-from vision_core.evaluation.box_matching import (
-    IOU_THRESHOLDS,
-    RIGHT,
-    UNCOUNTED,
-    BoxMatches,
-    Stage,
-    counted_truth,
-    match,
-)
-from vision_core.evaluation.detection import LIMITS, RECALLS
+from vision_core.evaluation.box_matching import IOU_THRESHOLDS, BoxMatches, Stage, match
+from vision_core.evaluation.detection import LIMITS
 from vision_core.evaluation.intervals import DRAWING, Drawing, Interval, intervals
 from vision_core.evaluation.records import DetectionResults
+from vision_core.evaluation.weighted_ap import resample_ap
 
 FIGURES = ("map", "map50", "map75", "ar100")
 """What is resampled unless somebody asks for more."""
-_CELLS = 4_000_000  # boxes times resamples that are counted at once; bounds memory to about 0.2 GB
+JACKKNIFE_PARTS = 500
+"""Drawings without some pictures that BCa intervals take on top, at most; for progress."""
 _SIZE_OF = {f"{kind}_{size}": size for kind in ("map", "ar") for size in ("small", "medium", "large")}
 _OF_ALL_SIZES = ("map", "map50", "map75", *(f"ar{limit}" for limit in LIMITS))
 
@@ -48,7 +37,7 @@ class ApTally:
         names: which of `detection.figures`; those the pictures cannot tell are nan.
         by_class: the figures of each class as well, as `map50/cup`.
         matches: of the same results at COCO's thresholds and sizes, where they are at hand.
-        progress: told of the pictures matched and the classes counted; raise in it to stop.
+        progress: told of the pictures matched, and of each call's classes; raise in it to stop.
 
     Raises:
         SettingsError: a name that is no figure.
@@ -82,7 +71,10 @@ class ApTally:
         Returns:
             Name to `(B,)`.
         """
-        of_size = {size: resample_ap(self.results, weights, self.matches, size, self.progress) for size in self.sizes}
+        of_size = {
+            size: resample_ap(self.results, weights, self.matches, size, self._of_size(place))
+            for place, size in enumerate(self.sizes)
+        }
         told: dict[str, np.ndarray] = {}
         for name in self.names:
             values = of_size[_SIZE_OF.get(name, "all")].values(name)  # (B, T', K)
@@ -91,6 +83,13 @@ class ApTally:
                 each = _mean(values, (1,))
                 told |= {f"{name}/{label}": each[:, at] for at, label in enumerate(self.results.class_names)}
         return told
+
+    def _of_size(self, place: int) -> Stage | None:
+        """Progress of one of the sizes, as part of all."""
+        if self.progress is None:
+            return None
+        report, sizes = self.progress, len(self.sizes)
+        return lambda stage, done, total: report(stage, place * total + done, sizes * total)
 
 
 def detection_intervals(
@@ -113,190 +112,19 @@ def detection_intervals(
     if not len(results):
         raise DataError("There are no pictures to draw again.")
     tally = ApTally(results, names, by_class, matches, progress)
-    found = intervals(tally, len(results), how, progress)
+    drawn, expected = 0, 1 + how.samples + (min(len(results), JACKKNIFE_PARTS) if how.method == "bca" else 0)
+
+    def told(weights: np.ndarray) -> dict[str, np.ndarray]:
+        nonlocal drawn
+        before, drawn = drawn, drawn + len(weights)
+        if report := progress:
+            tally.progress = lambda _, done, total: report(
+                "Drawing pictures again", before + (drawn - before) * done // total, max(expected, drawn)
+            )
+        return tally(weights)
+
+    found = intervals(told, len(results), how)
     return {name: each for name, each in found.items() if not np.isnan(each.value)}
-
-
-@dataclass(frozen=True, eq=False)
-class ApSamples:
-    """What each resample comes to.
-
-    Attributes:
-        iou_thresholds: `(T,)`.
-        average_precision: `(B, T, K)` float64; nan where the resample has no true box of the class.
-        recall: `(B, T, K, 3)` likewise, of 1, 10 and 100 boxes a picture and class.
-    """
-
-    iou_thresholds: tuple[float, ...]
-    average_precision: np.ndarray
-    recall: np.ndarray
-
-    def values(self, name: str) -> np.ndarray:
-        """`(B, T', K)` whose mean a figure is."""
-        if name in ("map50", "map75"):
-            place = np.argmin(np.abs(np.asarray(self.iou_thresholds) - int(name[3:]) / 100))
-            return self.average_precision[:, [place]]
-        if name.startswith("map"):
-            return self.average_precision
-        limit = int(name[2:]) if name[2:].isdigit() else LIMITS[-1]
-        return self.recall[..., LIMITS.index(limit)]
-
-
-def resample_ap(
-    results: DetectionResults,
-    weights: np.ndarray,
-    matches: BoxMatches | None = None,
-    size: str = "all",
-    progress: Stage | None = None,
-) -> ApSamples:
-    """Average precision of every resample.
-
-    Args:
-        weights: `(B, N)` whole numbers, how often each picture is in each resample.
-        matches: of the same results, where they are at hand; their IoU thresholds are those of the answer.
-        size: which of the range of sizes of `matches`.
-        progress: told of the classes done; raise in it to stop.
-
-    Raises:
-        SettingsError: the weights are not whole numbers from 0 on, one a picture.
-    """
-    matches = match(results, sizes=("all",), progress=progress) if matches is None else matches
-    weights = _checked(weights, len(results))
-    place = matches.sizes.index(size)
-    counted = counted_truth(results, size)
-    truth_picture, truth_label = results.truth.picture[counted], results.truth.labels[counted]
-    shape = (len(weights), len(matches.iou_thresholds), len(matches.class_names))
-    precision, recall = np.full(shape, np.nan), np.full((*shape, len(LIMITS)), np.nan)
-    for label in range(shape[2]):
-        if progress:
-            progress("Resampling classes", label, shape[2])
-        per_picture = np.bincount(truth_picture[truth_label == label], minlength=len(results))
-        wanted = weights @ per_picture.astype(np.int64)
-        known = np.flatnonzero(wanted)
-        mine = matches.of_class(label)
-        boxes = _Boxes.of(matches, mine, matches.verdict[place, :, mine], int(weights.max(initial=0)))
-        step = max(1, _CELLS // max(1, len(boxes.picture)))
-        for start in range(0, len(known), step):
-            rows = known[start : start + step]
-            if progress:
-                progress("Resampling classes", label, shape[2])
-            precision[rows, :, label], recall[rows, :, label] = _counted(boxes, weights[rows], wanted[rows])
-    if progress:
-        progress("Resampling classes", shape[2], shape[2])
-    return ApSamples(matches.iou_thresholds, precision, recall)
-
-
-@dataclass(frozen=True, eq=False)
-class _Boxes:
-    """A class's boxes by falling score.
-
-    Of boxes of one picture with one score, some right and some wrong, the order matters when the picture is there
-    several times: all of the first copy come before those of the second. Such boxes are listed once for each copy.
-
-    Attributes:
-        picture, rank: `(D,)`; verdict: `(T, D)`.
-        copy: `(D,)`, in which copy of the picture a box counts; -1: in all of them at once.
-    """
-
-    picture: np.ndarray
-    rank: np.ndarray
-    verdict: np.ndarray
-    copy: np.ndarray
-
-    @classmethod
-    def of(cls, matches: BoxMatches, mine: slice, verdict: np.ndarray, copies: int) -> _Boxes:
-        picture, scores = matches.picture[mine], matches.scores[mine]
-        alone = _Boxes(picture, matches.rank[mine], verdict, np.full(len(picture), -1))
-        if not len(picture):
-            return alone
-        heads = np.flatnonzero(np.append(True, (scores[1:] != scores[:-1]) | (picture[1:] != picture[:-1])))
-        mixed = (np.minimum.reduceat(verdict, heads, axis=1) != np.maximum.reduceat(verdict, heads, axis=1)).any(axis=0)
-        if not mixed.any():
-            return alone
-        length = np.diff(np.append(heads, len(picture)))
-        tied = np.repeat(mixed, length)
-        times = np.where(tied, copies, 1)
-        box = np.repeat(np.arange(len(picture)), times)
-        copy = np.arange(len(box)) - np.repeat(np.cumsum(times) - times, times)
-        order = np.lexsort((box, copy, np.repeat(np.arange(len(heads)), length)[box]))
-        box, copy = box[order], np.where(tied[box], copy, -1)[order]
-        return replace(alone, picture=picture[box], rank=alone.rank[box], verdict=verdict[:, box], copy=copy)
-
-    def weights(self, weights: np.ndarray) -> np.ndarray:
-        """`(B, D)`, how often each box counts."""
-        of_picture = weights[:, self.picture]
-        if (self.copy < 0).all():
-            return of_picture
-        return np.where(self.copy < 0, of_picture, of_picture > self.copy).astype(np.int32)
-
-
-def _counted(boxes: _Boxes, weights: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average precision `(B, T)` and recall `(B, T, 3)` of one class.
-
-    Args:
-        weights: `(B, N)`; wanted: `(B,)` true boxes of the class in each resample, at least 1.
-    """
-    times = boxes.weights(weights)
-    asked = _asked(wanted)
-    precision = np.zeros((len(weights), len(boxes.verdict)))
-    recall = np.zeros((*precision.shape, len(LIMITS)))
-    shown = np.cumsum(times, axis=1, dtype=np.int32)
-    for threshold, verdict in enumerate(boxes.verdict):
-        # Only right boxes raise recall, and precision is highest at them: the others need only be counted.
-        right = np.flatnonzero(verdict == RIGHT)
-        if not len(right):
-            continue
-        found = np.cumsum(times[:, right], axis=1)
-        counted = shown[:, right] - _uncounted(times, verdict, right)
-        best = found / (counted + np.spacing(1))
-        best = np.maximum.accumulate(best[:, ::-1], axis=1)[:, ::-1]
-        precision[:, threshold] = _read(best, found, asked)
-        within = boxes.rank[right, None] < np.asarray(LIMITS)
-        recall[:, threshold] = times[:, right] @ within.astype(np.int32) / wanted[:, None]
-    return precision, recall
-
-
-def _uncounted(times: np.ndarray, verdict: np.ndarray, until: np.ndarray) -> np.ndarray:
-    """`(B, P)` how many boxes that do not count stand before each of the places `until`, `(P,)`."""
-    places = np.flatnonzero(verdict == UNCOUNTED)
-    if not len(places):
-        return np.zeros((1, 1), np.int32)
-    summed = np.zeros((len(times), len(places) + 1), np.int32)
-    np.cumsum(times[:, places], axis=1, out=summed[:, 1:])
-    return summed[:, np.searchsorted(places, until)]
-
-
-def _read(best: np.ndarray, found: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """`(B,)` mean of the precision at the boxes that first reach each recall, 0 where none does.
-
-    Args:
-        best: `(B, P)` precision at each right box; found: `(B, P)` true boxes found with it, not falling.
-        asked: `(B, 101)` how many must be found.
-    """
-    rows, boxes = found.shape
-    apart = np.arange(rows)[:, None] * (int(max(found.max(), asked.max())) + 2)  # so that one search serves all rows
-    place = np.searchsorted((found + apart).reshape(-1), (asked + apart).reshape(-1)).reshape(rows, -1)
-    place -= np.arange(rows)[:, None] * boxes
-    reached = place < boxes
-    values = np.take_along_axis(best, np.where(reached, place, 0), axis=1)
-    return np.where(reached, values, 0.0).mean(axis=1)
-
-
-def _asked(wanted: np.ndarray) -> np.ndarray:
-    """`(B, 101)` the least number of found boxes whose share of `wanted` is at least each recall, in float64."""
-    least = np.ceil(RECALLS * wanted[:, None]) - 1
-    for _ in range(2):
-        least += least / wanted[:, None] < RECALLS
-    return least.astype(np.int64)
-
-
-def _checked(weights: np.ndarray, pictures: int) -> np.ndarray:
-    if weights.ndim != 2 or weights.shape[1] != pictures:
-        raise SettingsError(f"Weights of shape {weights.shape} do not go with {pictures} pictures.")
-    whole = weights.astype(np.int32)
-    if (whole != weights).any() or (whole < 0).any():
-        raise SettingsError("A picture is in a resample a whole number of times; some weights are none.")
-    return whole
 
 
 def _mean(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:

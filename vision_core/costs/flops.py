@@ -32,7 +32,7 @@ _ACTIVATIONS = """
 _REDUCTIONS = """
     sum mean amax amin max min argmax argmin any all prod cumsum var std var_mean std_mean norm linalg_vector_norm
     native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training cudnn_batch_norm
-    batch_norm_inference native_layer_norm native_group_norm _fused_rms_norm _softmax _log_softmax
+    batch_norm_inference native_layer_norm native_group_norm _fused_rms_norm _softmax _safe_softmax _log_softmax
 """  # reductions, normalisation, softmax
 _WINDOWS = """
     max_pool2d_with_indices max_pool2d avg_pool2d _adaptive_avg_pool2d adaptive_avg_pool2d adaptive_max_pool2d

@@ -206,12 +206,20 @@ def _ranks(shown: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> dict[s
 
 
 def _confidence(results: ClassificationResults) -> Part:
-    """The expected calibration error: the gap of confidence and truth in each bin, by the bin's share."""
+    table = calibration_gaps(results)
+    return lambda weights: {"ece": ratio(np.abs(weights @ table).sum(axis=1), weights.sum(axis=1))}
+
+
+def calibration_gaps(results: ClassificationResults) -> np.ndarray:
+    """`(N, ECE_BINS)`: what each picture adds to the gap of confidence and truth in each bin.
+
+    The expected calibration error is the sum over bins of the sizes of the mean gaps.
+    """
     confidence, right = confidences(results)
     answers = confidence.size // max(len(results), 1)
     cells = np.repeat(np.arange(len(results)), answers) * ECE_BINS + confidence_bins(confidence, ECE_BINS)
-    table = np.bincount(cells, confidence - right, len(results) * ECE_BINS).reshape(-1, ECE_BINS)
-    return lambda weights: {"ece": ratio(np.abs(weights @ table).sum(axis=1), answers * weights.sum(axis=1))}
+    table = np.bincount(cells, (confidence - right) / answers, len(results) * ECE_BINS)
+    return table.reshape(-1, ECE_BINS)
 
 
 def confidences(results: ClassificationResults) -> tuple[np.ndarray, np.ndarray]:

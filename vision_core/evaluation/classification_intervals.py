@@ -1,0 +1,79 @@
+"""The intervals of a classifier's figures.
+
+    every = classification_intervals(results)["top1"]          # Interval(0.87, 0.84, 0.90)
+
+Coverage, simulated with 150 pictures of 5 classes, the rarest of them 12 times: 94 to 97 % for the 95 % intervals of
+accuracy, F1, kappa, log-loss and Brier; 91 % for `map`, which hangs on the rarest class; at least 95 % for `ece`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from vision_core.evaluation.intervals import (
+    DRAWING,
+    Drawing,
+    Interval,
+    Progress,
+    distribution,
+    intervals,
+    proportion_interval,
+    unknown,
+)
+from vision_core.evaluation.records import ClassificationResults
+from vision_core.evaluation.tallies import Tally, calibration_gaps
+
+_SHARES = frozenset({"top1", "top5", "exact_match"})
+
+
+def classification_intervals(
+    results: ClassificationResults,
+    names: Collection[str] | None = None,
+    how: Drawing = DRAWING,
+    progress: Progress | None = None,
+    threshold: float | np.ndarray = 0.5,
+) -> dict[str, Interval]:
+    """The intervals of a classifier's figures; see `vision_core.evaluation.classification` for these.
+
+    Args:
+        names: which figures, all by default; `map` and `roc_auc` take the longest.
+
+    Raises:
+        DataError: there are no pictures. SettingsError: a name that is no figure.
+    """
+    tally = Tally(results, names, threshold)
+    every = intervals(tally, len(results), how, progress)
+    found = {name: each for name, each in every.items() if not np.isnan(each.value)}
+    for name in _SHARES & found.keys() if how.groups is None else ():
+        asked = int(results.shown.any(axis=1).sum()) if results.multi_label and name == "top1" else len(results)
+        found[name] = proportion_interval(round(found[name].value * asked), asked, how)
+    if "ece" in found:
+        found["ece"] = calibration_interval(results, how)
+    return found
+
+
+def calibration_interval(results: ClassificationResults, how: Drawing = DRAWING) -> Interval:
+    """The interval of the expected calibration error.
+
+    Noise only ever adds to it: a network that is perfectly calibrated shows some on any number of pictures, and each
+    drawing adds more, so that the usual interval would lie above the truth. The low end therefore takes off all that
+    noise may have added (the sizes of the gaps' own noise, summed, bound it by the triangle inequality); the high end
+    is the percentile's. It holds the truth at least as often as `how.confidence` says.
+    """
+    table, count = calibration_gaps(results), len(results)
+    gaps = table.sum(axis=0)
+    value = float(np.abs(gaps).sum() / count)
+
+    def sizes(weights: np.ndarray) -> dict[str, np.ndarray]:
+        drawn, size = weights @ table, weights.sum(axis=1)
+        noise = drawn - gaps * (size / count)[:, None]
+        return {"ece": np.abs(drawn).sum(axis=1) / size, "noise": np.abs(noise).sum(axis=1) / size}
+
+    drawn = distribution(sizes, count, how)
+    if np.ptp(drawn["ece"]) == 0:
+        return unknown(value, how, "every drawing of these pictures gives the same")
+    tail = (1 + how.confidence) / 2
+    low = max(0.0, value - float(np.quantile(drawn["noise"], tail)))
+    return Interval(value, low, float(np.quantile(drawn["ece"], tail)), how.confidence, "recentred")

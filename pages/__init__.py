@@ -19,6 +19,7 @@ PAGES = (
     ("pages/1_Compare.py", "Compare", ":material/compare:"),
     ("pages/2_Data.py", "Data", ":material/photo_library:"),
     ("pages/3_Train.py", "Train", ":material/model_training:"),
+    ("pages/5_Costs.py", "Costs", ":material/payments:"),
 )
 
 # Columns give way one by one instead of all at once: three on a desktop, two on a tablet, one on a phone.
@@ -80,6 +81,7 @@ _KEPT = (
     "show",
     "run",
     "beside",
+    "bench",
 )
 _KEPT_FIRST = "explained."  # a class for each classifier
 

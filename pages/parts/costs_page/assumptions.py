@@ -1,0 +1,215 @@
+"""What a year is reckoned with: volume, computer, labelling, training, electricity; all of it editable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from pages import plain, told
+from pages.parts.costs_page import kept
+from pages.parts.costs_page.form import choose_price, choose_region
+from vision_core.costs.bench_rows import Row
+from vision_core.costs.prices import Price, load_prices
+from vision_core.costs.scenario import Pace, Scenario, paces
+from vision_core.data.journal import read_operations
+from vision_core.data.label_operations import Operation
+from vision_core.data.library import Dataset, list_datasets
+from vision_core.errors import VisionError
+from vision_core.run_folder import RunFolder
+from vision_core.runs import is_run
+from vision_core.training.overview import overview
+from vision_core.types import Task
+
+PERIODS = {"a year": 1.0, "a month": 12.0, "a day": 365.0}
+MOST_PICTURES = 10**13
+_PICTURES, _BOXES = 1000, 3.0
+
+
+def draw(rows: Mapping[str, Row]) -> Scenario | None:
+    """The inputs; None where the price list cannot be read, and the page says why."""
+    volume, labelling, training = st.columns(3, gap="large")
+    with volume:
+        st.markdown("##### :material/stacked_line_chart: Use")
+        pictures = _volume()
+        years = st.number_input("Years", 0.1, 30.0, step=1.0, key=kept.first("years", 1.0))
+        price = _price()
+        objects = st.number_input(
+            "Objects a picture",
+            0.0,
+            1000.0,
+            step=0.5,
+            key=kept.first("objects", _BOXES),
+            help="So many crops does the two-stage way's classifier look at, on average.",
+        )
+    with labelling:
+        st.markdown("##### :material/edit: Labelling")
+        dataset = _dataset()
+        images, boxes = _amounts()
+        wage = st.number_input("Wage, USD an hour", 0.0, 1000.0, step=1.0, key=kept.first("wage", 20.0))
+        label_pace, box_pace = _paces(dataset)
+        named = st.toggle(
+            "Crops are named one by one",
+            key=kept.first("named", False),
+            help="Off: the boxes carry the names, and the two-stage way's classifier learns from what they show.",
+        )
+    with training:
+        st.markdown("##### :material/model_training: Training and electricity")
+        hours = {task: _hours(task, row) for task, row in rows.items()}
+        trainings = st.number_input(
+            "Trainings in all", 0, 1000, step=1, key=kept.first("trainings", 1), help="Of each network."
+        )
+        region = choose_region("region")
+        watts = st.number_input(
+            "Watts, where nothing was measured",
+            0.0,
+            20_000.0,
+            step=5.0,
+            key=kept.first("watts", 0.0),
+            help="0: then energy and CO₂ stay unavailable.",
+        )
+    if price is None or label_pace is None or box_pace is None:
+        return None
+    return Scenario(
+        price=price,
+        label_pace=label_pace,
+        box_pace=box_pace,
+        pictures_a_year=pictures,
+        years=float(years or 1.0),
+        wage_per_hour=float(wage or 0.0),
+        labelled_pictures=images,
+        boxes_per_picture=boxes,
+        crops_are_named=bool(named),
+        objects_per_picture=float(objects or 0.0),
+        training_hours=hours,
+        trainings=int(trainings or 0),
+        watts=float(watts or 0.0),
+        region=region,
+    )
+
+
+def _volume() -> float:
+    """Pictures a year."""
+    left, right = st.columns([3, 2])
+    amount = left.number_input("Pictures", 1, MOST_PICTURES, step=1000, key=kept.first("pictures", 1_000_000))
+    period = right.selectbox("Period", list(PERIODS), key=kept.one_of("period", list(PERIODS), "a year"))
+    return float(amount or 1) * PERIODS[period or "a year"]
+
+
+def _price() -> Price | None:
+    name = choose_price("price", "Computer")
+    with told():
+        return load_prices().find(name) if name else None
+    return None
+
+
+def _dataset() -> Dataset | None:
+    """Whose pictures are counted, and whose labellers' pace is offered."""
+    known: dict[str, Dataset] = {}
+    with told():
+        known = {dataset.id: dataset for dataset in list_datasets()}
+    if not known:
+        return None
+    options = list(known)
+    st.selectbox(
+        "As much as in",
+        options,
+        format_func=lambda id: known[id].name,
+        key=kept.one_of("dataset", options, options[0]),
+        on_change=_count,
+        args=(known,),
+        help="Fills in the two figures below.",
+    )
+    if kept.key("images") not in st.session_state:
+        _count(known)
+    return known.get(st.session_state[kept.key("dataset")])
+
+
+def _count(known: Mapping[str, Dataset]) -> None:
+    """Pictures and boxes a picture as the chosen data set has them."""
+    dataset = known.get(st.session_state.get(kept.key("dataset"), ""))
+    if dataset is None:
+        return
+    newest = dataset.versions[-1]
+    st.session_state[kept.key("images")] = newest.images
+    if newest.boxes and newest.images:
+        st.session_state[kept.key("boxes")] = round(newest.boxes / newest.images, 1)
+
+
+def _amounts() -> tuple[int, float]:
+    """Pictures to label, and boxes in each."""
+    left, right = st.columns(2)
+    images = left.number_input("Pictures to label", 0, 10**9, step=100, key=kept.first("images", _PICTURES))
+    boxes = right.number_input("Boxes a picture", 0.0, 1000.0, step=0.5, key=kept.first("boxes", _BOXES))
+    return int(images or 0), float(boxes or 0.0)
+
+
+def _paces(dataset: Dataset | None) -> tuple[Pace | None, Pace | None]:
+    operations = _operations(dataset)
+    return _pace("classification", "A label takes", operations), _pace("detection", "A box takes", operations)
+
+
+def _pace(task: Task, label: str, operations: list[Operation]) -> Pace | None:
+    with told():
+        known = {pace.name: pace for pace in paces(task, operations)}
+        options = list(known)
+        chosen = st.selectbox(
+            label,
+            options,
+            key=kept.one_of(f"pace_{task}", options, options[0]),
+            help="Your own, from the Data page's “Label”, or somebody else's published figure.",
+        )
+        return known[chosen or options[0]]
+    return None
+
+
+def _operations(dataset: Dataset | None) -> list[Operation]:
+    """All that was labelled of any version of a data set."""
+    if dataset is None:
+        return []
+    try:
+        folders = [dataset.version_folder(version.number) for version in dataset.versions]
+        return [operation for folder in folders for operation in read_operations(folder)]
+    except (VisionError, OSError):
+        return []
+
+
+def _hours(task: str, row: Row) -> float:
+    """Of one training; filled in from the run where the model is one."""
+    model = str(row.get("model"))
+    seconds, example = _trained(model)
+    what = "Hours of training, " + ("classifier" if task == "classification" else "detector")
+    if seconds is None:
+        said = "A network of the catalogue, not trained here: 0 is using it as it is."
+    else:
+        said = "As its run took" + (", on another machine." if example else ".")
+    found = st.number_input(
+        what,
+        0.0,
+        100_000.0,
+        step=0.5,
+        format="%.3f",
+        key=kept.first(f"hours_{model}", (seconds or 0.0) / 3600),
+        help=said,
+    )
+    return float(found or 0.0)
+
+
+def _trained(model: str) -> tuple[float | None, bool]:
+    """How long a run took, and whether that was elsewhere; None for what is no run."""
+    if not is_run(model):
+        return None, False
+    try:
+        about = overview(RunFolder(Path(model)))
+    except (VisionError, OSError):
+        return None, False
+    return about.seconds, about.is_example
+
+
+def explain(scenario: Scenario) -> str:
+    """What the labelling figures rest on, in a sentence, as Markdown."""
+    return plain(
+        f"Labels after {scenario.label_pace.source}; boxes after {scenario.box_pace.source}. One worker a label: "
+        "asking two or three, as is usual for quality, doubles or triples it."
+    )

@@ -1,0 +1,116 @@
+"""The measurements of this workspace: which one is looked at, how far the one that runs is, and what to do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages import plain, told
+from vision_core.costs import bench_store
+from vision_core.costs.bench_rows import Row, failed, labels, newest
+from vision_core.costs.bench_store import BenchFolder
+from vision_core.data.wording import plural, was
+from vision_core.training.overview import duration
+
+EVERY_S = 1.0
+ALL = ""
+"""Stands for all measurements together."""
+STATES = {
+    "queued": (":material/hourglass_empty:", "gray", "waiting"),
+    "running": (":material/play_circle:", "blue", "measuring"),
+    "finished": (":material/check_circle:", "green", "finished"),
+    "failed": (":material/error:", "red", "failed"),
+    "cancelled": (":material/stop_circle:", "orange", "stopped"),
+    "interrupted": (":material/power_off:", "orange", "interrupted"),
+}
+"""Icon, colour and word of each state."""
+
+
+def choose(found: Sequence[BenchFolder]) -> BenchFolder | None:
+    """The one that is looked at; None for all of them together."""
+    known = {bench.id: bench for bench in found}
+    asked = st.query_params.get("bench", found[0].id)
+    if asked not in (*known, ALL, "all"):
+        st.info(f"The measurement {plain(asked)} of this address is not here any more; here is another one.")
+    options = [*known, *([ALL] if len(known) > 1 else [])]
+    first = ALL if asked == "all" else asked
+    id = st.selectbox(
+        "Measurement",
+        options,
+        index=options.index(first) if first in options else 0,
+        format_func=lambda id: _label(known[id]) if id else "All of them, the newest of each configuration",
+        key=f"bench_bench_{hash((asked, *options))}",
+    )
+    st.query_params["bench"] = id or "all"
+    return known.get(id or "")
+
+
+def _label(bench: BenchFolder) -> str:
+    return f"{bench.name} · {STATES[bench.status()['state']][2]}"
+
+
+def rows_of(bench: BenchFolder | None, found: Sequence[BenchFolder]) -> list[Row]:
+    """What was measured: in one of them, or the newest of each configuration in all of them."""
+    return list(bench.rows()) if bench is not None else newest(row for one in found for row in one.rows())
+
+
+def standing(bench: BenchFolder, rows: Sequence[Row]) -> None:
+    """How far it is, or how it ended; what could not be measured; and the buttons."""
+    st.fragment(_standing, run_every=EVERY_S if bench.is_active else None)(bench, bench.is_active, len(rows))
+    _failures(rows)
+
+
+def _standing(bench: BenchFolder, was_active: bool, shown: int) -> None:
+    status = bench.status()
+    state = status["state"]
+    icon, colour, word = STATES[state]
+    if was_active and (not bench.is_active or len(bench.rows()) != shown):
+        st.rerun()  # other buttons, or more rows to show
+    if state == "running":
+        done, total = int(status.get("done") or 0), max(1, int(status.get("total") or 1))
+        left = duration(status.get("seconds_left"))
+        said = f"{done} of {total} measured" + (f", about {left} left" if left else "")
+        doing = [str(status.get(name)) for name in ("cell", "stage") if status.get(name)] or ["getting ready"]
+        st.progress(min(1.0, done / total), f"{said} · {plain(': '.join(doing))} …")
+    elif state == "queued":
+        st.info("Waits until the measurement before it has ended.", icon=":material/hourglass_empty:")
+    elif state == "failed":
+        st.error(f"**Failed.** {plain(str(status.get('error') or 'Nobody knows why.'))}", icon=":material/error:")
+    elif state == "interrupted":
+        why = plain(str(status.get("error") or "Its process is gone, though it had not ended."))
+        st.warning(f"{why} What it had measured is here.", icon=":material/power_off:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if bench.is_active:
+            if st.button("Cancel", icon=":material/stop:", key=f"bench_cancel_{bench.id}"):
+                with told():
+                    bench.cancel()
+            return
+        st.caption(f":{colour}[{icon} {word}] · {plural(shown, 'row')}")
+        if st.button("Measure again", icon=":material/refresh:", type="tertiary", key=f"bench_again_{bench.id}"):
+            with told():
+                open_next(bench_store.start_bench(bench.plan(), bench.name))
+        with st.popover("Delete", icon=":material/delete:", type="tertiary"):
+            st.markdown("Its rows are gone for good.")
+            if st.button("Delete it", icon=":material/delete_forever:", key=f"bench_discard_{bench.id}"):
+                with told():
+                    bench.discard()
+                    st.query_params.pop("bench", None)
+                    st.rerun(scope="app")
+
+
+def open_next(bench: BenchFolder) -> None:
+    """Shows a measurement's results in the next run of the page."""
+    st.session_state["bench_next"] = bench.id
+    st.rerun(scope="app")
+
+
+def _failures(rows: Sequence[Row]) -> None:
+    """What could not be measured, each with its reason."""
+    broken = failed(rows)
+    if not broken:
+        return
+    with st.expander(f"{was(len(broken), 'combination')} not possible", icon=":material/block:"):
+        names = labels(broken, rows)
+        lines = [f"- **{plain(name)}**: {plain(str(row['error']))}" for name, row in zip(names, broken, strict=True)]
+        st.markdown("\n".join(lines))

@@ -24,7 +24,7 @@ from vision_core.predict import choose_device
 from vision_core.run_folder import BEST, CONFIG, RunFolder
 from vision_core.runs import load_network, read_run
 from vision_core.training.config import TrainConfig
-from vision_core.training.feed import Batch, PictureFeed
+from vision_core.training.feed import Batch, PictureFeed, Spoil
 from vision_core.training.objectives import Verdict, objective_for
 from vision_core.training.task_data import Stage, TaskData, for_task, open_data, prepare
 
@@ -81,14 +81,17 @@ def subject(
     return Subject(run, config, judged, rows, split, data or "")
 
 
-def judge(of: Subject, progress: Stage | None = None) -> Verdict:
+def judge(of: Subject, progress: Stage | None = None, spoil: Spoil | None = None) -> Verdict:
     """What the network says of the pictures, and how well that is.
+
+    Args:
+        spoil: what is done to each picture first; see `vision_core.evaluation.robustness`.
 
     Raises:
         ModelError, WeightsError: the run cannot be read.
     """
     torch.set_num_threads(of.config.threads or available_cores())
-    return _judge(of.run, of.config, of.data, of.rows, progress)
+    return _judge(of, progress, spoil)
 
 
 def _other(run: RunFolder, config: TrainConfig, progress: Stage | None) -> TaskData:
@@ -142,12 +145,13 @@ def _left_out(data: TaskData, split: str) -> int:
     return int((splits == (split or ALL)).sum()) - len(data.rows[split or ALL])
 
 
-def _judge(run: RunFolder, config: TrainConfig, data: TaskData, rows: np.ndarray, progress: Stage | None) -> Verdict:
+def _judge(of: Subject, progress: Stage | None, spoil: Spoil | None) -> Verdict:
+    run, config, data, rows = of.run, of.config, of.data, of.rows
     spec, _ = read_run(run.path)
     device = _device(config)
     network = load_network(spec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective = objective_for(config, data, spec.preprocessing)
-    feed = PictureFeed(data.index, spec.preprocessing, seed=config.seed)
+    feed = PictureFeed(data.index, spec.preprocessing, seed=config.seed, spoil=spoil)
     batches = _counted(partial(feed.plain, rows), len(rows), progress)
     halved = [record["micro_batch"] for record in run.history() if record.get("micro_batch")]
     size = min([config.micro_batch or config.batch_size, *halved])

@@ -37,6 +37,7 @@ SHARE_OF_MEMORY = 0.25
 """How much of the memory that is free at the start decoded pictures may take, of all processes of a machine."""
 BATCHES_AHEAD = 2
 T = TypeVar("T")
+Spoil = Callable[[Image.Image, int], Image.Image]
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class PictureFeed:
     Args:
         how: the network's preprocessing; what is not trained on is resized exactly as prediction does it.
         workers: threads that decode and augment; by default one a core of this process's part.
+        spoil: what is done to a picture of a row before `plain` resizes it; its size stays.
     """
 
     def __init__(
@@ -78,7 +80,9 @@ class PictureFeed:
         augmentation: Augmentation = AUGMENTATIONS["none"],
         seed: int = 0,
         workers: int | None = None,
+        spoil: Spoil | None = None,
     ) -> None:
+        self._spoil = spoil
         self.index, self.how, self.augmentation, self.seed = index, how, augmentation, seed
         self.workers = workers or peers.cores()
         self._memory = _Memory(int(psutil.virtual_memory().available * SHARE_OF_MEMORY) // peers.here())
@@ -149,7 +153,8 @@ class PictureFeed:
 
         def make() -> tuple[np.ndarray, tuple[int, int]]:
             picture = open_image(self.index.path(row))
-            return resized(picture.pixels, self.how), picture.size_px
+            pixels = picture.pixels if self._spoil is None else self._spoil(picture.pixels, row)
+            return resized(pixels, self.how), picture.size_px
 
         pixels, size = self._memory.get(("plain", row), make)
         boxes, ids = self.objects(row)

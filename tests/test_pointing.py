@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vision_core.errors import ModelError
 from vision_core.evaluation.ground import Ground
-from vision_core.evaluation.pointing import peak, points
+from vision_core.evaluation.pointing import peak, points, points_on
 from vision_core.evaluation.records import TrueBoxes
 from vision_core.explain import activation_map, activation_maps, target_layer
 from vision_core.models import get_spec
@@ -99,6 +99,17 @@ def test_only_what_is_there_is_asked_for_by_whatever_name(tmp_path: Path) -> Non
     said = points(turned, paths, ground)
     np.testing.assert_array_equal(np.isnan(said[..., 0]), ~shown)
     np.testing.assert_array_equal(said[shown], whole[shown])
+
+
+def test_points_go_along_to_a_ground_with_fewer_pictures_and_classes(tmp_path: Path) -> None:
+    _, ground = colour_ground(tmp_path, (96, 96), 3)
+    asked = np.random.default_rng(0).random((3, 3, 2))
+    fewer = replace(
+        ground, pictures=("2.png", "new.png", "0.png"), class_names=("blue", "red"), shown=ground.shown[:, :2]
+    )
+    moved = points_on(fewer, ground.pictures, ground.class_names, asked)
+    np.testing.assert_array_equal(moved[[0, 2]], asked[[2, 0]][:, [2, 0]])
+    assert np.isnan(moved[1]).all()
 
 
 def test_asking_can_be_stopped(tmp_path: Path) -> None:

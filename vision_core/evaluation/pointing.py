@@ -65,6 +65,26 @@ def points(
     return found
 
 
+def points_on(ground: Ground, pictures: Sequence[str], class_names: Sequence[str], points_xy: np.ndarray) -> np.ndarray:
+    """Points that were found on one ground, for another one with some of its pictures and classes.
+
+    Args:
+        pictures, class_names: of the ground that they were found on.
+        points_xy: `(N, K, 2)` there.
+
+    Returns:
+        The same for `ground`; nan where nobody asked.
+    """
+    row_of = {path: row for row, path in enumerate(pictures)}
+    label_of = {name: label for label, name in enumerate(class_names)}
+    rows = np.array([row_of.get(path, -1) for path in ground.pictures], np.int64)
+    labels = np.array([label_of.get(name, -1) for name in ground.class_names], np.int64)
+    found = np.full((*ground.shown.shape, 2), np.nan)
+    known = np.ix_(rows >= 0, labels >= 0)
+    found[known] = points_xy[np.ix_(rows[rows >= 0], labels[labels >= 0])]
+    return found
+
+
 def peak(
     heat: np.ndarray, input_size_px: tuple[int, int], how: Preprocessing, image_size_px: tuple[int, int]
 ) -> tuple[float, float]:

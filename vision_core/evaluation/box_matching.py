@@ -30,7 +30,8 @@ SIZES_PX2 = {
     "medium": (32.0**2, 96.0**2),
     "large": (96.0**2, 1e5**2),
 }
-"""COCO's ranges of a box's area in square pixels; both ends belong to them."""
+"""COCO's ranges of a box's area in square pixels; both ends belong to them. COCO's own files give the area within an
+object's outline where they have one; here it is the box's, as of any data without outlines."""
 MOST_FOUND = 100
 """COCO looks at so many boxes of a picture and class, the best ones."""
 RIGHT, WRONG, UNCOUNTED = 1, 0, -1

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from tests.bench_cases import CLASSIFIER, DETECTOR, broken, row, rows
-from vision_core.costs.bench_rows import NUMBERS, failed, labels, newest, note, series, size_text, table, usable
+from vision_core.costs.bench_rows import (
+    NUMBERS,
+    failed,
+    labels,
+    newest,
+    note,
+    series,
+    short_titles,
+    shortened,
+    size_text,
+    table,
+    usable,
+)
 
 
 def test_only_what_differs_is_said() -> None:
@@ -23,6 +35,22 @@ def test_only_what_differs_is_said() -> None:
 def test_two_models_of_one_title_are_told_apart() -> None:
     one, other = row("runs/a", title="Mine"), row("runs/b", title="Mine")
     assert labels([one, other]) == ["Mine (runs/a)", "Mine (runs/b)"]
+
+
+def test_a_run_is_called_by_its_name_alone_where_that_is_enough() -> None:
+    runs = [row("runs/a", title="Mine (ResNet-18)"), row("runs/b", title="Yours (ResNet-18)")]
+    assert labels(runs) == short_titles(runs) == ["Mine", "Yours"]
+    alike = [row("runs/a", title="Mine (ResNet-18)"), row("runs/b", title="Mine (VGG-16)")]
+    assert labels(alike) == ["Mine (ResNet-18)", "Mine (VGG-16)"]
+    assert short_titles([*runs, row("runs/a", title="Mine (ResNet-18)", threads=1)])[2] == "Mine"
+
+
+def test_a_long_name_keeps_what_tells_it_apart() -> None:
+    assert shortened("short · batch 8", 40) == "short · batch 8"
+    assert shortened("a" * 50, 10) == "a" * 9 + "…"
+    assert shortened("name · " + "b" * 50, 20).endswith("…")
+    for longest in range(20, 60):
+        assert len(shortened("Fashion Shelf classifier · ONNX Runtime · batch 8", longest)) <= longest
 
 
 def test_sizes_are_said_as_people_say_them() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vision_core.charts import COLOURS, FRAME_PX, LEGEND_PX, escape
-from vision_core.costs.bench_rows import Row, labels, series, usable
+from vision_core.costs.bench_rows import Row, labels, series, shortened, usable
 from vision_core.costs.cost_charts import GREY, log_axis, short
 from vision_core.data.charts import framed, sentence
 
@@ -55,9 +55,9 @@ def throughput(rows: Sequence[Row]) -> Figure:
         figure.add_scatter(
             x=[row["batch_size"] for row in group],
             y=[row.get("images_per_second") for row in group],
-            name=escape(name),
+            name=escape(shortened(name, _LONGEST)),
             mode="lines+markers",
-            line={"color": COLOURS[number % len(COLOURS)], "width": 3, "dash": _DASHES[number % len(_DASHES)]},
+            line={"color": COLOURS[number % len(COLOURS)], "width": 3, "dash": _dash(number)},
             marker={"symbol": _MARKERS[number % len(_MARKERS)], "size": 9},
             customdata=[[row["latency_ms_p50"], row["latency_ms_p50"] / row["batch_size"]] for row in group],
             hovertemplate="batch %{x}: %{y:.4~g} pictures/s<br>%{customdata[0]:.4~g} ms a batch, "
@@ -69,6 +69,11 @@ def throughput(rows: Sequence[Row]) -> Figure:
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(showlegend=True, hovermode="closest", legend={"orientation": "v"})
     return figure
+
+
+def _dash(number: int) -> str:
+    """Another one each time a colour comes back."""
+    return _DASHES[(number + number // len(COLOURS)) % len(_DASHES)]
 
 
 def latencies(rows: Sequence[Row]) -> Figure:
@@ -125,7 +130,7 @@ def _name_above(figure: Figure, place: int, name: str) -> None:
         xanchor="left",
         y=place,
         yshift=20,
-        text=escape(name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"),
+        text=escape(shortened(name, _LONGEST)),
         hovertext=escape(name),
         showarrow=False,
     )

@@ -18,6 +18,8 @@ from vision_core.costs.bench import TITLES
 Row = Mapping[str, Any]
 SETTINGS = ("device", "engine", "precision", "input_size_px", "threads", "batch_size")
 """What tells two measurements of one model apart."""
+SEPARATOR = " · "
+_LEAST = 6  # characters of a model's name that are left
 NUMBERS = (
     "latency_ms_p50",
     "latency_ms_p95",
@@ -86,14 +88,45 @@ def labels(rows: Sequence[Row], among: Sequence[Row] | None = None, without: Seq
     by_model: dict[Any, list[Row]] = {}
     for row in together:
         by_model.setdefault(row.get("model"), []).append(row)
-    titles = Counter(title(group[0]) for group in by_model.values())
+    titles = _titles(by_model)
     found = []
     for row in rows:
         own = by_model.get(row.get("model"), [row])
-        parts = [title(row) if titles[title(row)] < 2 else f"{title(row)} ({row.get('model')})"]
         differing = [n for n in SETTINGS if n not in without and len({setting(one, n) for one in own}) > 1]
-        found.append(" · ".join([*parts, *(setting(row, name) for name in differing if setting(row, name))]))
+        said = [setting(row, name) for name in differing if setting(row, name)]
+        found.append(SEPARATOR.join([titles.get(row.get("model"), title(row)), *said]))
     return found
+
+
+def _titles(by_model: Mapping[Any, Sequence[Row]]) -> dict[Any, str]:
+    """A name for each model, as short as tells them apart: a run's without its network, the network's own, or both."""
+    whole = {model: title(group[0]) for model, group in by_model.items()}
+    short = {model: name.partition(" (")[0] for model, name in whole.items()}
+    many, many_short = Counter(whole.values()), Counter(short.values())
+    return {
+        model: short[model] if many_short[short[model]] < 2 else name if many[name] < 2 else f"{name} ({model})"
+        for model, name in whole.items()
+    }
+
+
+def short_titles(rows: Sequence[Row]) -> list[str]:
+    """What to call each row's model among these."""
+    return labels(rows, without=SETTINGS)
+
+
+def shortened(name: str, longest: int) -> str:
+    """A name of `labels` in so many characters: the model's is cut first, since what follows tells rows apart.
+
+    >>> shortened("Fashion Shelf classifier · ONNX Runtime · batch 8", 40)
+    'Fashion Shelf… · ONNX Runtime · batch 8'
+    """
+    if len(name) <= longest:
+        return name
+    head, separator, tail = name.partition(SEPARATOR)
+    room = longest - len(separator) - len(tail) - 1
+    if not separator or room < _LEAST:
+        return f"{name[: longest - 1]}…"
+    return f"{head[:room].rstrip()}…{separator}{tail}"
 
 
 def configuration(row: Row) -> tuple[str, ...]:

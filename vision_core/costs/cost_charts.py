@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vision_core.charts import COLOURS, LEGEND_PX, escape
+from vision_core.costs.bench_rows import shortened
 from vision_core.costs.pareto import Point, Verdict
 from vision_core.data.charts import framed, sentence
 
@@ -176,4 +177,4 @@ def log_axis(low: float, high: float) -> dict:
 
 
 def short(name: str) -> str:
-    return escape(name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…")
+    return escape(shortened(name, _LONGEST))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vision_core.charts import COLOURS, FRAME_PX, LEGEND_PX, escape
-from vision_core.costs.bench_rows import Row, labels
+from vision_core.costs.bench_rows import Row, labels, shortened
 from vision_core.data.charts import framed, sentence
 
 if TYPE_CHECKING:
@@ -56,9 +56,8 @@ def streams(rows: Sequence[Row]) -> Figure:
             "<extra></extra>",
         )
     for place, (name, report) in enumerate(zip(names, reports, strict=True)):
-        shown = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
         said = f"{report['sustained_fps']:.3g} of {report['target_fps']:g}"
-        _write(figure, place, f"{escape(shown)}: {said}")
+        _write(figure, place, f"{escape(shortened(name, _LONGEST))}: {said}")
     for target in sorted({report["target_fps"] for report in reports}):
         figure.add_vline(x=target, line={"color": COLOURS[3], "width": 2, "dash": "dash"})
     most = max(max(report["target_fps"] for report in reports), *answered)

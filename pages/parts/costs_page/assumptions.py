@@ -13,6 +13,7 @@ from pages.parts.costs_page.form import choose_price, choose_region
 from vision_core.costs.bench_rows import Row
 from vision_core.costs.prices import Price, load_prices
 from vision_core.costs.scenario import Pace, Scenario, paces
+from vision_core.costs.totals import pictures_text
 from vision_core.data.journal import read_operations
 from vision_core.data.label_operations import Operation
 from vision_core.data.library import Dataset, list_datasets
@@ -94,7 +95,9 @@ def _volume() -> float:
     left, right = st.columns([3, 2])
     amount = left.number_input("Pictures", 1, MOST_PICTURES, step=1000, key=kept.first("pictures", 1_000_000))
     period = right.selectbox("Period", list(PERIODS), key=kept.one_of("period", list(PERIODS), "a year"))
-    return float(amount or 1) * PERIODS[period or "a year"]
+    pictures = float(amount or 1) * PERIODS[period or "a year"]
+    st.caption(f"{pictures_text(pictures)} pictures a year")
+    return pictures
 
 
 def _price() -> Price | None:

@@ -21,10 +21,9 @@ _TARGETS = (5, 10, 15, 25, 30, 60)
 def draw(found: Sequence[BenchFolder]) -> None:
     """What to try, and what came of the newest try of each configuration and target."""
     specs = form.known_models()
-    left, right = st.columns([3, 2], gap="large")
+    models = form.choose_models("stream_models", "Models and runs to try", specs)
+    left, right = st.columns(2, gap="large")
     with left:
-        models = form.choose_models("stream_models", "Models and runs to try", specs)
-    with right:
         target = st.number_input(
             "Target, frames a second",
             1.0,
@@ -33,6 +32,7 @@ def draw(found: Sequence[BenchFolder]) -> None:
             key=kept.first("target_fps", 25.0),
             help="What a camera delivers. It does not wait: a frame that comes while a model is at work is dropped.",
         )
+    with right:
         engine = st.segmented_control(
             "Engine",
             ENGINES,
@@ -87,12 +87,14 @@ def _outcome(rows: Sequence[Row]) -> None:
         )
     shown = [row for row in rows if row["stream"]["target_fps"] == (target or targets[-1])]
     names = labels(shown)
+    lines = []
     for name, row in zip(names, shown, strict=True):
         report = row["stream"]
         icon = ":green[:material/check_circle:]" if report["keeps_up"] else ":orange[:material/warning:]"
         verdict = "keeps up" if report["keeps_up"] else "does not keep up"
         delays = f"{report['delay_ms_p50']:.0f} ms from frame to answer (p95: {report['delay_ms_p95']:.0f} ms)"
-        st.markdown(f"{icon} **{plain(name)}** {verdict}: {plain(str(report['words']))}, {plain(delays)}.")
+        lines.append(f"{icon} **{plain(name)}** {verdict}: {plain(str(report['words']))}, {plain(delays)}.")
+    st.markdown("  \n".join(lines))
     figures.draw(
         streams(shown),
         "Frames a second, answered and dropped",

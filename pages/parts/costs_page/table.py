@@ -10,7 +10,18 @@ import streamlit as st
 
 from pages import plain
 from vision_core import figure_files, glossary
-from vision_core.costs.bench_rows import NUMBERS, SETTINGS, Row, failed, note, setting, table, title, usable
+from vision_core.costs.bench_rows import (
+    NUMBERS,
+    SETTINGS,
+    Row,
+    failed,
+    note,
+    setting,
+    short_titles,
+    table,
+    title,
+    usable,
+)
 from vision_core.data.wording import plural
 
 BUSY = 0.2
@@ -36,7 +47,8 @@ def draw(rows: Sequence[Row], key: str) -> None:
     if not known:
         return
     columns = [name for name in NUMBERS if any(row.get(name) is not None for row in known)]
-    frame = pd.DataFrame([_line(row, columns) for row in known])
+    names = short_titles(known)
+    frame = pd.DataFrame([_line(row, name, columns) for row, name in zip(known, names, strict=True)])
     height = min(_MOST_PX, 38 + 35 * len(known))
     st.dataframe(
         frame,
@@ -64,12 +76,12 @@ def draw(rows: Sequence[Row], key: str) -> None:
 _NO_FIGURE: Any = None  # the rows are given, so that none is read
 
 
-def _line(row: Row, columns: Sequence[str]) -> dict[str, Any]:
-    line: dict[str, Any] = {"model": title(row), "task": row.get("task")}
-    line |= {name: row.get(name) if name in _WHOLE else setting(row, name) for name in SETTINGS}
-    for name in columns:
-        value, (_, scale) = row.get(name), _SCALES.get(name, ("", 1))
-        line[name] = None if value is None else value / scale
+def _line(row: Row, name: str, columns: Sequence[str]) -> dict[str, Any]:
+    line: dict[str, Any] = {"model": name, "task": row.get("task")}
+    line |= {one: row.get(one) if one in _WHOLE else setting(row, one) for one in SETTINGS}
+    for number in columns:
+        value, (_, scale) = row.get(number), _SCALES.get(number, ("", 1))
+        line[number] = None if value is None else value / scale
     return line
 
 

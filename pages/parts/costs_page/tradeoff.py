@@ -80,7 +80,7 @@ def _chart(
     verdicts = judge(
         found, lower_x_is_better=cost not in MORE_IS_BETTER, higher_y_is_better=figure not in LOWER_IS_BETTER
     )
-    words = in_words(verdicts, _figure_title(cost).lower(), _figure_title(figure).lower())
+    words = in_words(verdicts, f"“{_figure_title(cost)}”", f"“{_figure_title(figure)}”")
     figures.draw(
         pareto(verdicts, _axis(cost, log=True), _axis(figure)),
         f"{_figure_title(figure)} against {_figure_title(cost).lower()}",

@@ -93,6 +93,14 @@ def test_only_a_hundred_boxes_of_a_picture_are_looked_at():
     agree(drawn(5, pictures=2, most=40, strays=300, copies=6, largest_px=300.0))
 
 
+@pytest.mark.parametrize("objects", [25, 50, 100, 200])
+def test_recalls_that_fall_on_a_hundredth_are_read_as_tidecv_reads_them(objects: int):
+    random = np.random.default_rng(objects)
+    truth: list[True_] = [(row, BOX, 0, False) for row in range(objects)]
+    found: list[Found] = [(row, BOX if random.random() < 0.7 else FAR, random.random(), 0) for row in range(objects)]
+    agree(results_of(truth, found, objects))
+
+
 CASES: dict[str, tuple[list[True_], list[Found]]] = {
     "nothing found of one class": ([(0, BOX, 0, False), (0, BOX, 1, False)], [(0, BOX, 0.5, 1)]),
     "right": ([(0, BOX, 0, False)], [(0, BOX, 0.5, 0)]),

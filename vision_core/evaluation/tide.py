@@ -18,13 +18,13 @@ import numpy as np
 
 from vision_core.errors import DataError
 from vision_core.evaluation.box_matching import Stage
-from vision_core.evaluation.detection import RECALLS
 from vision_core.evaluation.matching import CLASS, LOCATION, RIGHT, JudgedBoxes, Kind, judge_boxes
 from vision_core.evaluation.matching import KINDS as FOUND_KINDS
 from vision_core.evaluation.records import DetectionResults
 
 ERRORS: tuple[Kind, ...] = ("class", "location", "both", "duplicate", "background", "missed")
 """TIDE's six, in its order."""
+_RECALLS = np.arange(101) / 100  # tidecv's; pycocotools' differ from them in the last bit, which can decide a tie
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,8 +156,8 @@ class _Points:
         right = np.cumsum(self.right[mine][np.argsort(-self.score[mine], kind="stable")])
         precision = right / np.arange(1, len(right) + 1)
         best = np.maximum.accumulate(precision[::-1])[::-1]
-        place = np.searchsorted(right / wanted, RECALLS)
-        return float(best[place[place < len(best)]].sum() / len(RECALLS))
+        place = np.searchsorted(right / wanted, _RECALLS)
+        return float(best[place[place < len(best)]].sum() / len(_RECALLS))
 
 
 def _meant(judged: JudgedBoxes) -> np.ndarray:

@@ -63,6 +63,18 @@ def test_a_resample_is_scored_as_pycocotools_would():
             assert figures[name][row] == pytest.approx(theirs[name], abs=1e-9)
 
 
+@pytest.mark.parametrize("objects", [25, 50, 100, 300])
+def test_recalls_that_fall_on_a_hundredth_are_reached(objects: int):
+    """Where the last bit of a share decides."""
+    random = np.random.default_rng(objects)
+    truth = [(row, BOX, 0, False) for row in range(objects)]
+    found = [(row, BOX if random.random() < 0.8 else FAR, float(random.random()), 0) for row in range(objects)]
+    results, weights = results_of(truth, found, objects, classes=1), draws(objects, 5, 0)
+    values = ApTally(results)(weights)["map50"]
+    for row, times in enumerate(weights):
+        assert values[row] == pytest.approx(coco_scores(anew(results, times)).figures()["map50"], abs=1e-12)
+
+
 def test_tied_boxes_of_a_picture_drawn_twice_come_copy_by_copy():
     """Right, wrong, right, wrong: not right, right, wrong, wrong."""
     results = results_of([(0, BOX, 0, False), (1, BOX, 0, False)], [(0, BOX, 0.5, 0), (0, FAR, 0.5, 0)], 2)

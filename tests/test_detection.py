@@ -55,6 +55,17 @@ def test_only_a_hundred_boxes_of_a_picture_and_class_are_looked_at():
     agree(drawn(5, pictures=3, most=60, classes=2, strays=400, copies=6, largest_px=300.0))
 
 
+@pytest.mark.parametrize("objects", [25, 50, 100, 300])
+def test_recalls_that_fall_on_a_hundredth_are_read_alike(objects: int):
+    """Where the last bit of a share decides."""
+    random = np.random.default_rng(objects)
+    truth: list[True_] = [(row, MEDIUM, 0, False) for row in range(objects)]
+    found: list[Found] = [
+        (row, MEDIUM if random.random() < 0.8 else LARGE, float(random.random()), 0) for row in range(objects)
+    ]
+    agree(results_of(truth, found, objects, classes=1))
+
+
 CASES: dict[str, tuple[list[True_], list[Found]]] = {
     "nothing found": ([(0, SMALL, 0, False)], []),
     "nothing there": ([], [(0, SMALL, 0.5, 0)]),

@@ -100,7 +100,7 @@ def draw_detections(image: Image.Image, detections: Detections, options: DrawOpt
     if options.labels:
         plates = [(box, texts[index], colours[index]) for index, box in boxes]
         text_px = _wanted_px(canvas.size, options.shown_width_px, _TEXT_SHARE, _SCREEN_TEXT_PX)
-        _draw_plates(draw, plates, canvas.size, text_px)
+        draw_plates(draw, plates, canvas.size, text_px)
     return canvas
 
 
@@ -221,7 +221,7 @@ def _draw_box(draw: ImageDraw.ImageDraw, box: Rectangle, colour: str, line_px: i
 Plate = tuple[Rectangle, tuple[str, str], str]  # the box, its text in two parts, its colour
 
 
-def _draw_plates(draw: ImageDraw.ImageDraw, wanted: list[Plate], size_px: tuple[int, int], text_px: float) -> None:
+def draw_plates(draw: ImageDraw.ImageDraw, wanted: list[Plate], size_px: tuple[int, int], text_px: float) -> None:
     """Label plates of all boxes, best first, where each covers the fewest plates before it."""
     text_px = _text_height(wanted, size_px, text_px)
     if size_px[0] < 4 * text_px or size_px[1] < 3 * text_px:

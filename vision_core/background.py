@@ -37,6 +37,10 @@ from vision_core.training.pulse import Pulse
 
 CALLS: Mapping[str, str] = {
     "evaluate": "vision_core.evaluation.asked:evaluate",
+    "light": "vision_core.evaluation.asked:light",
+    "points": "vision_core.evaluation.asked:points",
+    "intervals": "vision_core.evaluation.asked:intervals",
+    "robustness": "vision_core.evaluation.asked:robustness",
 }
 """What can be asked for, and the function that does it: `f(arguments, progress) -> dict` of plain values."""
 ASKED, RESULT, LOG = "asked.json", "result.json", "log.txt"

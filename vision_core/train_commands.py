@@ -1,4 +1,4 @@
-"""The command line's `train`, `resume`, `evaluate`, `runs` and `cancel`; thin, and part of the contract.
+"""The command line's `train`, `resume`, `runs` and `cancel`; thin, and part of the contract.
 
 As in `__main__`: JSON on standard output with `--json`, progress on standard error, heavy imports inside the commands.
 Ctrl-C saves, says how to go on, and exits with status 130.
@@ -94,7 +94,7 @@ def _configuration(data: str, task: str, model: str, preset: str, changes: dict[
 
     if is_run(model):
         changes = {"start": model} | changes
-        model = str(_open(model).read("config.json").get("model"))
+        model = str(open_run(model).read("config.json").get("model"))
     config = make_config(data, task, model, preset, **changes)  # type: ignore[arg-type]
     spec = get_spec(model)
     if spec.task != task:
@@ -149,7 +149,7 @@ def _begin(run: RunFolder, as_json: bool) -> None:
 
     start(run)
     if as_json:
-        _print_json({"run": str(run.path), "state": "queued"})
+        print_json({"run": str(run.path), "state": "queued"})
     else:
         print(f"{run.path} is on its way; see it with: python -m vision_core runs")
 
@@ -162,7 +162,7 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Go on with a run that was cancelled, failed or interrupted, from its last checkpoint."""
-    found = _open(run)
+    found = open_run(run)
     if background:
         _begin(found, as_json)
     else:
@@ -179,36 +179,12 @@ def _work(path: Path, quiet: bool, as_json: bool) -> None:
     if not said:
         return
     if as_json:
-        _print_json(said)
+        print_json(said)
     elif said["state"] == "finished":
-        _print_metrics(said)
+        print_metrics(said)
     if said["state"] != "finished":
         print(f"Cancelled. Go on with: python -m vision_core resume {shlex.quote(str(path))}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED)
-
-
-@app.command()
-def evaluate(
-    run: Run,
-    data: Annotated[str | None, typer.Option(help="Other pictures with the same classes.")] = None,
-    split: Annotated[
-        str, typer.Option(help="Which pictures; val stands in for test where there is none; all: every picture.")
-    ] = "test",
-    again: Annotated[bool, typer.Option("--again", help="Compute it even where a current one is kept.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Judge a run's best weights on pictures it was not trained on; what is kept and still true is not done again."""
-    found = _open(run)
-    from vision_core.data_commands import Stages
-    from vision_core.evaluation.store import evaluate_run
-
-    said = evaluate_run(found.path, data, split, Stages(), again).summary()
-    about = {name: said[name] for name in ("split", "images", "data")}
-    result = {"run": str(found.path), "state": found.record().state, **said["metrics"], "losses": said["losses"]}
-    if as_json:
-        _print_json(result | about)
-    else:
-        _print_metrics(result | about)
 
 
 @app.command()
@@ -218,7 +194,7 @@ def runs(as_json: Json = False) -> None:
 
     rows = [_row(run) for run in list_run_folders()]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     for row in rows:
         figure = f"{row['metric']} {row['best']:.1%}" if row["best"] is not None else ""
@@ -251,18 +227,18 @@ def _row(run: RunFolder) -> dict[str, Any]:
 @app.command()
 def cancel(run: Run, as_json: Json = False) -> None:
     """Stop a run that waits or trains in another process; it can be resumed."""
-    found = _open(run)
+    found = open_run(run)
     from vision_core.training.jobs import cancel
 
     cancel(found)
     state = found.record().state
     if as_json:
-        _print_json({"run": str(found.path), "state": state})
+        print_json({"run": str(found.path), "state": state})
     else:
         print("Cancelled." if state == "cancelled" else "It stops after its present step.")
 
 
-def _open(text: str) -> RunFolder:
+def open_run(text: str) -> RunFolder:
     """The run of that folder, id or name.
 
     Raises:
@@ -290,7 +266,7 @@ def _name_of(run: RunFolder) -> str:
         return ""
 
 
-def _print_metrics(said: Mapping[str, Any]) -> None:
+def print_metrics(said: Mapping[str, Any]) -> None:
     for name, value in said.items():
         if isinstance(value, float):
             value = f"{value:.4g}"
@@ -298,7 +274,7 @@ def _print_metrics(said: Mapping[str, Any]) -> None:
             print(f"{name:18} {value}")
 
 
-def _print_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     print(json.dumps(_finite(value), allow_nan=False), flush=True)
 
 

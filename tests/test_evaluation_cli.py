@@ -1,0 +1,67 @@
+"""The command line's `evaluate` and `compare`, on runs of both tasks that learned from the same scenes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from painted_data import CLASSIFIER, DETECTOR, learn, new_run, scenes
+from typer.testing import CliRunner
+
+from vision_core.__main__ import app
+from vision_core.errors import SettingsError
+from vision_core.run_folder import RunFolder
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, RunFolder]:
+    """A classifier and a detector that hardly learned anything."""
+    folder = tmp_path_factory.mktemp("runs")
+    data = scenes(folder / "data", {"train": 6, "val": 6}, objects=1)
+    made = []
+    for task, model in (("classification", CLASSIFIER), ("detection", DETECTOR)):
+        changes = {"labels_from": "presence"} if task == "classification" else {"input_size_px": 64}
+        run = new_run(folder / task, data, task, model, epochs=1, **changes)  # type: ignore[arg-type]
+        learn(run)
+        made.append(run)
+    return made[0], made[1]
+
+
+def said(*arguments: Any) -> tuple[Any, str]:
+    """The JSON of a command that succeeds, and what it prints for people."""
+    words = [str(argument) for argument in arguments]
+    plain, answer = CliRunner().invoke(app, words), CliRunner().invoke(app, [*words, "--json"])
+    assert (plain.exit_code, answer.exit_code) == (0, 0), plain.output
+    assert answer.stdout.count("\n") == 1
+    return json.loads(answer.stdout), plain.stdout
+
+
+@pytest.mark.usefixtures("workspace")
+def test_details_of_a_detector(runs: tuple[RunFolder, RunFolder]) -> None:
+    found, shown = said("evaluate", runs[1].path, "--details")
+    assert {"run", "state", "map", "map50", "split", "images", "data", "losses"} <= found.keys()
+    assert found["errors"].keys() == {"class", "location", "both", "duplicate", "background", "missed"}
+    for name, (low, high) in found["intervals"].items():
+        assert low <= found[name] <= high or name == "ece"
+    assert {"by", "name", "f1", "pictures"} <= found["slices"][0].keys()
+    assert "AP50 to be gained" in shown
+
+
+@pytest.mark.usefixtures("workspace")
+def test_both_tasks_on_one_yardstick(runs: tuple[RunFolder, RunFolder], tmp_path: Path) -> None:
+    found, shown = said("compare", *(run.path for run in runs))
+    classifier, detector = found["runs"]
+    assert (classifier["task"], detector["task"], classifier["images"]) == ("classification", "detection", 6)
+    assert classifier["figures"]["count_mae"] is None
+    assert "not how many" in classifier["unanswered"]["count_mae"]
+    assert 0 <= classifier["figures"]["pointing"] <= 1
+    assert set(found["classes"]) == {"red", "blue"}
+    (pair,) = found["pairs"]
+    gap = pair["gaps"].get("presence_ap")
+    difference = classifier["figures"]["presence_ap"] - detector["figures"]["presence_ap"]
+    assert gap is None or gap["gap"] == pytest.approx(difference)
+    assert "cannot say" in shown
+    with pytest.raises(SettingsError, match="two runs at least"):
+        CliRunner().invoke(app, ["compare", str(runs[0].path)], catch_exceptions=False)

@@ -1,0 +1,214 @@
+"""The command line's `evaluate` and `compare`: how good runs are, how surely, and which is better; thin.
+
+As in `__main__`: JSON on standard output with `--json`, progress on standard error, heavy imports inside the commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vision_core.data_commands import Stages
+from vision_core.errors import SettingsError
+from vision_core.train_commands import Json, Run, open_run, print_json, print_metrics
+
+if TYPE_CHECKING:
+    from vision_core.evaluation.intervals import Interval
+    from vision_core.evaluation.store import Evaluation
+    from vision_core.evaluation.yardstick import Yardstick
+
+app = typer.Typer()
+
+Data = Annotated[str | None, typer.Option(help="Other pictures with the same classes.")]
+Split = Annotated[
+    str, typer.Option(help="Which pictures; val stands in for test where there is none; all: every picture.")
+]
+WORST = 10
+"""Slices that are told of."""
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    data: Data = None,
+    split: Split = "test",
+    again: Annotated[bool, typer.Option("--again", help="Compute it even where a current one is kept.")] = False,
+    details: Annotated[
+        bool, typer.Option("--details", help="Also intervals, where it is weakest, and a detector's kinds of errors.")
+    ] = False,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also how it does on blurred, noisy, compressed and dark pictures.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Judge a run's best weights on pictures it was not trained on; what is kept and still true is not done again."""
+    found = open_run(run)
+    from vision_core.evaluation.store import evaluate_run
+
+    evaluation = evaluate_run(found.path, data, split, Stages(), again)
+    said = evaluation.summary()
+    about = {name: said[name] for name in ("split", "images", "data", "left_out")}
+    result = {
+        "run": str(found.path),
+        "state": found.record().state,
+        **said["metrics"],
+        "losses": said["losses"],
+        **about,
+    }
+    if details:
+        result |= _details(evaluation)
+    if robustness:
+        result["robustness"] = _robustness(evaluation)
+    if as_json:
+        print_json(result)
+        return
+    print_metrics({name: value for name, value in result.items() if name not in ("intervals", "slices", "errors")})
+    for name, (low, high) in result.get("intervals", {}).items():
+        print(f"{name:18} {low:.4g} to {high:.4g} with 95 % confidence")
+    for name, gain in result.get("errors", {}).items():
+        print(f"{name:18} {'unknown' if gain is None else f'{gain:.4g}'} AP50 to be gained")
+    for one in result.get("slices", []):
+        print(f"weakest: {one['by']} {one['name']}, F1 {one['f1']:.3f} of {one['pictures']} pictures")
+
+
+def _details(evaluation: Evaluation) -> dict[str, Any]:
+    """Intervals, the worst slices, and what each kind of a detector's errors costs in AP50."""
+    from vision_core.evaluation.records import DetectionResults
+    from vision_core.evaluation.slice_columns import evaluation_columns
+    from vision_core.evaluation.slices import slices
+    from vision_core.evaluation.tide import break_down
+
+    progress = Stages()
+    worst = slices(evaluation.results, evaluation_columns(evaluation, progress), progress=progress)[:WORST]
+    found: dict[str, Any] = {
+        "intervals": {name: [one.low, one.high] for name, one in _intervals(evaluation).items()},
+        "slices": [
+            {
+                **{name: getattr(one, name) for name in ("by", "name", "pictures", "things", "low", "high", "rest")},
+                "f1": one.value,
+                "surely_weak": one.weak,
+            }
+            for one in worst
+        ],
+    }
+    if isinstance(evaluation.results, DetectionResults) and len(evaluation.results.truth):
+        found["errors"] = dict(break_down(evaluation.results).gains)
+    return found
+
+
+def _intervals(evaluation: Evaluation) -> dict[str, Interval]:
+    """Those that the pictures can tell."""
+    from vision_core.evaluation.bootstrap_ap import detection_intervals
+    from vision_core.evaluation.classification_intervals import classification_intervals
+    from vision_core.evaluation.records import ClassificationResults
+
+    results = evaluation.results
+    if isinstance(results, ClassificationResults):
+        found = classification_intervals(results, progress=Stages())
+    else:
+        found = detection_intervals(results, progress=Stages())
+    return {name: one for name, one in found.items() if one.known}
+
+
+def _robustness(evaluation: Evaluation) -> dict[str, Any]:
+    """The main figure of the same pictures clean and spoilt, by kind and severity 1 to 5."""
+    from vision_core.evaluation.robustness import robustness
+
+    figure = next(name for name in ("map50", "top1", "map") if name in evaluation.figures)
+    found = robustness(evaluation, progress=Stages())
+    curves: dict[str, Any] = {"figure": figure, "pictures": found.pictures, "clean": found.clean.get(figure)}
+    return curves | {"severities": found.curve(figure), "kept_share": found.kept_share(figure)}
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN…", help="Runs of any task: folders, ids or names.")],
+    data: Data = None,
+    split: Split = "test",
+    as_json: Json = False,
+) -> None:
+    """Set runs side by side: is it there, how many, where? And say which is better, and how surely."""
+    from vision_core.evaluation.store import evaluate_run
+
+    if len(runs) < 2:
+        raise SettingsError("Name two runs at least; one alone is judged by `evaluate`.")
+    found = [evaluate_run(open_run(run).path, data, split, Stages()) for run in runs]
+    yardsticks = _yardsticks(found)
+    rows = [
+        {
+            "run": str(evaluation.run.path),
+            "name": evaluation.name,
+            "task": evaluation.task,
+            "images": len(yardstick.ground),
+            "figures": yardstick.figures,
+            "intervals": {name: list(ends) for name, ends in yardstick.intervals().items() if ends[0] == ends[0]},
+            "unanswered": yardstick.unanswered,
+        }
+        for evaluation, yardstick in zip(found, yardsticks, strict=True)
+    ]
+    pairs = _pairs([one.name for one in found], yardsticks)
+    if as_json:
+        print_json({"runs": rows, "classes": list(yardsticks[0].ground.class_names), "pairs": pairs})
+        return
+    _print_yardstick(rows)
+    for pair in pairs:
+        print(f"{pair['one']} and {pair['other']}: {pair['words']}")
+
+
+def _yardsticks(found: Sequence[Evaluation]) -> list[Yardstick]:
+    """The runs on the pictures and classes that they have in common, where they point included."""
+    from vision_core.evaluation.ground import common_ground, with_boxes
+    from vision_core.evaluation.pointing import points
+    from vision_core.evaluation.yardstick import side_by_side
+    from vision_core.predict import load_classifier
+
+    index = next((boxes for one in found if (boxes := with_boxes(one)) is not None), None)
+    results = [one.results for one in found]
+    ground = common_ground(results, index)
+    pointed = []
+    for one in found:
+        if one.task == "detection":
+            pointed.append(None)
+            continue
+        number_of = {path: number for number, path in enumerate(one.results.pictures)}
+        paths = [one.path(number_of[path]) for path in ground.pictures]
+        pointed.append(points(load_classifier(str(one.run.path)), paths, ground, Stages()))
+    return side_by_side(results, index, points_xy=pointed)
+
+
+def _pairs(names: Sequence[str], yardsticks: Sequence[Yardstick]) -> list[dict[str, Any]]:
+    """Every two runs: how far apart each figure is on the same drawn pictures, and what that says."""
+    from vision_core.evaluation.yardstick import LOWER_IS_BETTER, differences
+
+    found = []
+    for (one, first), (other, second) in combinations(zip(names, yardsticks, strict=True), 2):
+        gaps = {name: gap for name, gap in differences(first, second).items() if gap.known}
+        said = []
+        for name, gap in gaps.items():
+            if gap.low <= 0 <= gap.high:
+                continue
+            better = other if (gap.value > 0) == (name in LOWER_IS_BETTER) else one
+            said.append(f"{better} is better at {name} by {abs(gap.value):.3g}")
+        words = "; ".join(said) or "these pictures cannot tell them apart"
+        ends = {name: {"gap": gap.value, "low": gap.low, "high": gap.high} for name, gap in gaps.items()}
+        found.append({"one": one, "other": other, "gaps": ends, "words": f"{words}."})
+    return found
+
+
+def _print_yardstick(rows: Sequence[dict[str, Any]]) -> None:
+    """A line a figure, a column a run."""
+    from vision_core.evaluation.yardstick import QUESTIONS
+
+    print(" " * 14 + "".join(f"{row['name'][:26]:>28}" for row in rows))
+    for question, names in QUESTIONS.items():
+        print(question)
+        for name in names:
+            cells = []
+            for row in rows:
+                value, ends = row["figures"].get(name), row["intervals"].get(name)
+                said = "cannot say" if value is None else f"{value:.3f}"
+                cells.append(said + (f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else ""))
+            print(f"  {name:12}" + "".join(f"{cell:>28}" for cell in cells))

@@ -41,6 +41,8 @@ MAY_BE_MISSING = (
     "/Data/_stcore/host-config",
     "/Train/_stcore/health",
     "/Train/_stcore/host-config",
+    "/Costs/_stcore/health",
+    "/Costs/_stcore/host-config",
     "/media/",
 )
 """On a deep link Streamlit's own client first looks for its server below the page's address: two 404s. A picture that

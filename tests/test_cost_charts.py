@@ -45,7 +45,7 @@ def test_the_front_is_bright_and_the_rest_is_faint() -> None:
     front, beaten = trace(figure, "detection"), trace(figure, "detection, beaten")
     assert (list(front.x), list(front.y)) == ([30], [80])
     assert list(beaten.x) == [40]
-    assert beaten.opacity < 0.5
+    assert beaten.opacity < 0.6
     assert beaten.marker.symbol.endswith("-open")
     assert list(trace(figure, "front").x) == [10, 30]
     assert "beaten by good" in drawn(figure)

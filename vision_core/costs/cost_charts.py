@@ -29,7 +29,7 @@ STYLES = {
 }
 """Name in the legend, colour and marker of each task."""
 OTHER = ("other", COLOURS[3], "triangle-up")
-_FAINT = 0.4
+_FAINT = 0.55
 GREY = "rgba(128,128,128,0.8)"
 _LONGEST = 30  # characters beside a point on a phone
 

@@ -108,7 +108,7 @@ def _about(rows: Sequence[Row]) -> str:
     processors = sorted({str(row.get("device_name")) for row in rows if row.get("device_name")})
     runs = [len(row.get("samples_ms") or ()) for row in rows]
     each = f"{min(runs)} to {max(runs)}" if min(runs) != max(runs) else f"{runs[0]}"
-    return plain(f"Measured on {', '.join(processors) or 'this machine'}, {each} runs each; of a whole batch a run.")
+    return plain(f"Measured on {', '.join(processors) or 'this machine'}, {each} runs each; a run is a whole batch.")
 
 
 def _warnings(rows: Sequence[Row], columns: Sequence[str]) -> None:

@@ -154,6 +154,28 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     assert held / asked == pytest.approx(0.95, abs=0.03)
 
 
+@pytest.mark.parametrize("pictures", [6, 15])
+def test_intervals_of_many_things_in_few_pictures_hold_the_truth_too(pictures: int) -> None:
+    """Things of one picture are right or wrong together, so that there are fewer answers than things."""
+    held, rounds = 0, 150
+    for seed in range(rounds):
+        random = np.random.default_rng(seed)
+        chance = random.beta(4, 2, 2 * pictures)  # of being right, of each picture; 2/3 as a mean
+        shown = np.ones((2 * pictures, 12), bool)
+        logits = np.where(random.random(shown.shape) < chance[:, None], 1.0, -1.0).astype(np.float32)
+        results = ClassificationResults(
+            pictures=paths(2 * pictures),
+            class_names=tuple("abcdefghijkl"),
+            logits=logits,
+            targets=shown,
+            multi_label=True,
+        )
+        part = ["x" if place < pictures else "y" for place in range(2 * pictures)]
+        one = by(slices(results, [Column("part", part)], how=Drawing(samples=300, seed=seed)), "part")["x"]
+        held += one.low <= 0.8 <= one.high  # 2 * (2/3) / (1 + 2/3)
+    assert held / rounds == pytest.approx(0.95, abs=0.06)
+
+
 def test_few_slices_of_an_even_run_are_called_weak() -> None:
     called = 0
     for seed in range(60):

@@ -247,9 +247,16 @@ def _per_picture(picture: np.ndarray, kind: np.ndarray, parts: Sequence[Part], p
 
 
 def _interval(hits: float, asked: float, pictures: int, drawn: np.ndarray, how: Drawing) -> tuple[float, float]:
-    """By drawing; by Wilson's formula, as if a picture were one answer, where too few are right or wrong for that."""
-    if min(hits, asked - hits) >= _FEW and pictures >= _FEW:
-        found = endpoints(hits / asked, drawn, replace(how, method="percentile"))
+    """By drawing; by Wilson's formula, as if a picture were one answer, where too few are right or wrong for that.
+
+    Percentiles of few pictures are too close to each other; they are taken further out, as Student's t is from the
+    normal distribution (Hesterberg 2015, arXiv:1411.5279, "expanded percentile interval").
+    """
+    from scipy.special import ndtr, stdtrit
+
+    if min(hits, asked - hits) >= _FEW and pictures >= LEAST_PICTURES:
+        reach = math.sqrt(pictures / (pictures - 1)) * float(stdtrit(pictures - 1, (1 + how.confidence) / 2))
+        found = endpoints(hits / asked, drawn, replace(how, method="percentile", confidence=2 * float(ndtr(reach)) - 1))
         if found.known:
             return found.low, found.high
     trials = min(asked, pictures)

@@ -36,6 +36,12 @@ MORE |= {"device_name", "measured_at", "how", "error", "weights", "others_cpu_sh
 ASSETS = Path(bench_cell.__file__).parent.parent / "assets"
 
 
+@pytest.fixture(autouse=True)
+def _no_roof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine reaches at best takes a second to find out; `test_layers` does."""
+    monkeypatch.setattr(bench_cell, "machine_roof", lambda device: {"flops_per_second": 1e9, "bytes_per_second": 1e9})
+
+
 def rows(*models: str, **plan: Any) -> list[dict[str, Any]]:
     """Rows as they are written and read again."""
     made = BenchPlan(models, **{"seconds": 0.02, **plan})
@@ -163,6 +169,19 @@ def test_threads_are_set_and_given_back() -> None:
         assert one.row(usual)["threads"] == before
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_is_measured_with_its_own_memory_and_energy() -> None:
+    whole, half, eight = rows("test_resnet", devices=("cuda",), precisions=("fp32", "bf16", "int8"))
+    for row in (whole, half):
+        assert row["error"] == ""
+        assert row["device"].startswith("cuda")
+        assert row["peak_memory_bytes"] > 0
+        assert row["how"]["energy_wh_per_1k"]["how"] in ("measured", "unavailable")
+        assert row["device_name"] == torch.cuda.get_device_name()
+    assert "CPUs only" in eight["error"]
 
 
 # --- the clock ---

@@ -182,6 +182,12 @@ def test_the_axes_of_the_front_can_be_chosen(page: OpenPage) -> None:
     assert "Worth a look" in words(app)
 
 
+def test_where_nothing_could_be_measured_it_says_so(page: OpenPage) -> None:
+    written("mine", [broken()], "finished")
+    assert "None of these combinations could be measured" in words(page())
+    assert "Nothing has been measured yet" in words(page(show="Money"))
+
+
 def test_a_busy_machine_is_said(page: OpenPage) -> None:
     written("mine", [row(others_cpu_share=0.5)], "finished")
     assert "kept this machine busy" in words(page())

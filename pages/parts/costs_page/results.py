@@ -22,6 +22,10 @@ def draw(rows: Sequence[Row], key: str) -> None:
     """Everything there is to show of these rows."""
     known = usable(rows)
     if not known:
+        if rows:
+            st.warning(
+                "None of these combinations could be measured: the reasons stand above.", icon=":material/block:"
+            )
         return
     table.draw(rows, key)
     tradeoff.draw(known, key)

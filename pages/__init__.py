@@ -19,6 +19,7 @@ PAGES = (
     ("pages/1_Compare.py", "Compare", ":material/compare:"),
     ("pages/2_Data.py", "Data", ":material/photo_library:"),
     ("pages/3_Train.py", "Train", ":material/model_training:"),
+    ("pages/4_Evaluate.py", "Evaluate", ":material/analytics:"),
     ("pages/5_Costs.py", "Costs", ":material/payments:"),
 )
 
@@ -81,6 +82,10 @@ _KEPT = (
     "show",
     "run",
     "beside",
+    "one",
+    "part",
+    "data",
+    "split",
     "bench",
 )
 _KEPT_FIRST = "explained."  # a class for each classifier

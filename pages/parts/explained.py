@@ -68,11 +68,16 @@ def metric(
 
 def between(name: str, interval: tuple[float, float], task: str = "") -> str:
     """Both ends of an interval in words, e.g. "95 %: 55.1 to 66.0 %", as Markdown."""
+    return plain(f"95 %: {ends(name, interval, task)}")
+
+
+def ends(name: str, interval: tuple[float, float], task: str = "") -> str:
+    """Both ends of an interval in plain text, e.g. "55.1 to 66.0 %"."""
     low, high = (glossary.say(name, end, task) for end in interval)
     unit = low.rpartition(" ")[2]
     if " " in low and high.endswith(f" {unit}"):
         low = low.removesuffix(f" {unit}")
-    return plain(f"95 %: {low} to {high}")
+    return f"{low} to {high}"
 
 
 def term(name: str, *, task: str = "", example: str = "", key: str = "", label: str = "") -> None:

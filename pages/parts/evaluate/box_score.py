@@ -1,0 +1,116 @@
+"""From which score on a box is shown: F1 against the threshold, the best one marked, one click to use it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages import plain
+from pages.parts import explained, figures
+from pages.parts.evaluate import cached
+from vision_core import glossary
+from vision_core.errors import DataError, VisionError
+from vision_core.evaluation import charts
+from vision_core.evaluation.applied import USUAL, applied_threshold, apply_threshold
+from vision_core.evaluation.charts import Line, Mark
+from vision_core.evaluation.score_threshold import OperatingPoint, ThresholdSweep
+from vision_core.evaluation.store import Evaluation
+from vision_core.training.overview import Overview
+
+OVERLAPS = (0.5, 0.75, 0.9)
+
+
+def draw(evaluation: Evaluation, one: Overview) -> None:
+    """The curve, what the threshold in use gives, and what the best one would."""
+    names = [str(row["class"]) for row in cached.coco(evaluation).by_class() if row["boxes"]]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Of",
+            [None, *names],
+            format_func=lambda name: "all classes" if name is None else name,
+            key=f"evaluate_f1_class_{evaluation.key}",
+            width=260,
+        )
+        overlap = st.selectbox(
+            "Right from this overlap (IoU) on", OVERLAPS, key=f"evaluate_f1_iou_{evaluation.key}", width=260
+        )
+    try:
+        sweep = cached.box_sweep(evaluation.key, overlap or 0.5, chosen, evaluation)
+    except DataError as error:
+        st.info(plain(str(error)))
+        return
+    best = sweep.best
+    if best is None:
+        st.info("No box was found, so there is no threshold to choose.", icon=":material/search_off:")
+        return
+    now = applied_threshold(one.run.path)
+    score = st.slider(
+        "Score threshold",
+        0.0,
+        1.0,
+        USUAL if now is None else now,
+        0.01,
+        key=f"evaluate_score_{evaluation.key}_{now}",
+        help=explained.brief("threshold"),
+    )
+    _figures(sweep.at(score), best)
+    _apply(one, score, best.score, now)
+    _curve(sweep, score, best)
+
+
+def _figures(at: OperatingPoint, best: OperatingPoint) -> None:
+    note = f"at score {at.score:.2f}"
+    with explained.row("box_score"):
+        said = f"{at.right:,} of {at.shown:,} shown boxes are right; {at.wanted:,} are there."
+        for name, value in (("precision", at.precision), ("recall", at.recall), ("f1", at.f1)):
+            explained.metric(name, value, key=f"score_{name}", note=note, example=plain(said))
+        explained.metric(
+            "best_f1",
+            best.f1,
+            key="score_best",
+            note=f"at score {best.score:.2f}",
+            example=plain(f"2·{best.right:,} / ({best.shown:,} + {best.wanted:,})."),
+        )
+
+
+def _apply(one: Overview, score: float, best: float, now: float | None) -> None:
+    """The buttons that keep a threshold with the run."""
+    said = f"This run keeps score {now:.2f}: Compare starts with it." if now is not None else (
+        f"This run keeps no threshold of its own: Compare starts at {USUAL}."
+    )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(f"Use the best: {best:.2f}", icon=":material/check:", type="primary", key="evaluate_use_best"):
+            _keep(one, best)
+        if abs(score - (USUAL if now is None else now)) > 1e-9 and st.button(
+            f"Use {score:.2f}", icon=":material/check:", key="evaluate_use_score"
+        ):
+            _keep(one, score)
+        if now is not None and st.button("Forget it", icon=":material/undo:", type="tertiary", key="evaluate_forget"):
+            _keep(one, None)
+        st.caption(said)
+
+
+def _keep(one: Overview, score: float | None) -> None:
+    try:
+        apply_threshold(one.run.path, None if score is None else round(score, 2))
+    except VisionError as error:
+        st.error(plain(str(error)))
+        return
+    st.toast("Compare starts with it." if score is not None else "Forgotten.", icon=":material/check:")
+    st.rerun()
+
+
+def _curve(sweep: ThresholdSweep, score: float, best: OperatingPoint) -> None:
+    thin = sweep.thinned()
+    figures.draw(
+        charts.lines(
+            [Line("F1", thin.scores, thin.f1), Line("precision", thin.scores, thin.precision),
+             Line("recall", thin.scores, thin.recall)],
+            ("score threshold (%)", "share (%)"),
+            marks=[Mark(best.score, f"best F1: {best.score:.2f}"), Mark(score, f"chosen: {score:.2f}")],
+        ),
+        "F1 against the threshold",
+        alt=f"F1 is best, {glossary.say('f1', best.f1)}, at score {best.score:.2f}; "
+        f"at {score:.2f} it is {glossary.say('f1', sweep.at(score).f1)}",
+        key="box_f1",
+        help=explained.brief("best_f1"),
+    )  # fmt: skip

@@ -18,6 +18,7 @@ from vision_core.evaluation import classification, detection
 from vision_core.evaluation.ground import common_ground
 from vision_core.evaluation.intervals import Drawing, drawings
 from vision_core.evaluation.records import ClassificationResults, DetectionResults, FoundBoxes, TrueBoxes
+from vision_core.evaluation.store import open_evaluation
 from vision_core.evaluation.yardstick import (
     FIGURES,
     LOWER_IS_BETTER,
@@ -26,6 +27,7 @@ from vision_core.evaluation.yardstick import (
     differences,
     side_by_side,
 )
+from vision_core.training.examples import EXAMPLES
 
 SEEDS = range(4)
 
@@ -328,3 +330,17 @@ def test_figures_of_few_and_empty_pictures_are_those_computed_by_hand(
 def test_every_figure_belongs_to_a_question() -> None:
     assert set(FIGURES) == {name for names in QUESTIONS.values() for name in names}
     assert set(FIGURES) >= LOWER_IS_BETTER
+
+
+def test_the_example_runs_stand_side_by_side_as_their_own_evaluations_say() -> None:
+    files = [next(EXAMPLES.glob(f"*-{task}/evaluations/*.safetensors")) for task in ("classifier", "detector")]
+    told, found = (open_evaluation(file) for file in files)
+    labels, boxes = side_by_side([told.results, found.results])
+    assert len(labels.ground) == len(told.results) == 43
+    assert labels.ground.notes == ()
+    assert labels.figures["presence_ap"] == pytest.approx(told.figures["map"], abs=1e-9)
+    assert labels.figures["presence_f1"] == pytest.approx(told.figures["f1_macro"], abs=1e-9)
+    assert boxes.figures["ap50"] == pytest.approx(found.figures["map50"], abs=1e-9)
+    np.testing.assert_array_equal(labels.ground.shown, told.results.shown)  # type: ignore[union-attr]
+    gap = differences(boxes, labels, samples=300)["presence_ap"]
+    assert gap.low > 0, "the detector knows better what is there"

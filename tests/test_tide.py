@@ -63,7 +63,7 @@ def agree(results: DetectionResults, iou: float = 0.5, background_iou: float = 0
     assert ours.false_negatives == pytest.approx(special["FalseNeg"] / 100, abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     pictures=st.integers(1, 5),
@@ -86,7 +86,11 @@ def test_every_box_and_every_figure_is_tidecvs_own(
 ):
     results = drawn(seed, pictures, most, 3, crowds, largest_px, score_digits, grid_px)
     assume(not results.truth.crowd.all())
-    agree(results, *overlaps)
+    try:
+        agree(results, *overlaps)
+    except ZeroDivisionError:  # tidecv's, where mending leaves nothing to judge by
+        report = break_down(results, *overlaps)
+        assert None in (*report.gains.values(), report.false_negatives)
 
 
 def test_only_a_hundred_boxes_of_a_picture_are_looked_at():

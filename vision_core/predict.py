@@ -146,8 +146,8 @@ class Classifier(_Predictor):
             with self._autocast():
                 logits = self.folded(batch)
             ran = self._now()
-            several = self.spec.multi_label
-            scores = (logits.float().sigmoid() if several else logits.float().softmax(dim=1)).cpu().numpy()
+            several, tempered = self.spec.multi_label, logits.float() / self.spec.temperature
+            scores = (tempered.sigmoid() if several else tempered.softmax(dim=1)).cpu().numpy()
             timing = _shares(len(images), started, prepared, ran, self._now())
         return [Classification(self.class_names, row, several, self.name, timing) for row in scores]
 

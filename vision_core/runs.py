@@ -1,7 +1,8 @@
 """Models by name or by run folder, and what a run folder holds that a predictor needs.
 
 A run folder can stand wherever a model name can. It holds `config.json` with `model`, `task`, `class_names` and
-`input_size_px` (and `multi_label`), the network in `checkpoints/best.safetensors`, and its name in `about.json`.
+`input_size_px` (and `multi_label`, and the `temperature` that its logits are divided by), the network in
+`checkpoints/best.safetensors`, and its name in `about.json`.
 """
 
 from __future__ import annotations
@@ -74,11 +75,13 @@ def read_run(path: Path) -> tuple[ModelSpec, tuple[str, ...]]:
     try:
         config: dict[str, Any] = json.loads((path / CONFIG).read_text(encoding="utf-8"))
         base, names = get_spec(str(config["model"])), tuple(str(name) for name in config["class_names"])
-        size = int(config["input_size_px"])
+        size, temperature = int(config["input_size_px"]), float(config.get("temperature", 1.0))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{path / CONFIG} is not a run's configuration ({error!r}); name another run.") from error
     if config.get("task") != base.task or not names:
         raise ModelError(f"{path / CONFIG} names task {config.get('task')!r} and {len(names)} classes for {base.name}.")
+    if not 0 < temperature < float("inf"):
+        raise ModelError(f"{path / CONFIG} holds the temperature {temperature}: it is a number above 0; remove it.")
     return (
         replace(
             base,
@@ -90,6 +93,7 @@ def read_run(path: Path) -> tuple[ModelSpec, tuple[str, ...]]:
             preprocessing=sized(base.preprocessing, size),
             class_names_key="none",
             multi_label=config.get("multi_label") is True,
+            temperature=temperature,
         ),
         names,
     )

@@ -256,6 +256,7 @@ class ModelSpec:
         build: `build(num_classes)` returns a fresh torch module; a detector's is a
             `vision_core.models.detectors.Detector` and counts foreground classes only.
         multi_label: a classifier whose every class is a yes or no of its own (only runs are).
+        temperature: what a classifier's logits are divided by before they become scores (only runs keep one).
     """
 
     name: str
@@ -275,3 +276,4 @@ class ModelSpec:
     class_names_key: Literal["imagenet", "coco", "none"]
     build: Callable[[int], Any] = field(repr=False, compare=False)
     multi_label: bool = False
+    temperature: float = 1.0

@@ -4,14 +4,15 @@
     print(loading_code(run, "shelf.safetensors"))
 
 The file holds the tensors under the names of the library that the network comes from. Its header holds, as JSON texts,
-`class_names`, `preprocessing`, `input_size_px`, `model`, `task` and `multi_label`.
+`class_names`, `preprocessing`, `input_size_px`, `model`, `task` and `multi_label`; and the `temperature`, where the run
+keeps one.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from vision_core.errors import DataError
 from vision_core.models.catalogue import get_spec, timm_name_of
 from vision_core.models.spec_parts import build_torchvision, build_torchvision_detector, build_yolo
 from vision_core.run_folder import BEST, RunFolder
+from vision_core.runs import read_run
 from vision_core.types import ModelSpec
 
 _YOLO_CLASSES = {"yolov9": ("yolo9", "LibreYOLO9Model"), "yolox": ("yolox", "LibreYOLOXModel")}
@@ -51,11 +53,11 @@ def export(run: RunFolder, path: Path) -> Path:
     Raises:
         DataError: the run has none yet, or the file cannot be written.
     """
-    source = weights_file(run)
+    content = read_weights(run)
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, part)
+        part.write_bytes(content)
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -76,8 +78,21 @@ def weights_file(run: RunFolder) -> Path:
 
 
 def read_weights(run: RunFolder) -> bytes:
-    """The file's content, for a download; raises as `weights_file`."""
-    return weights_file(run).read_bytes()
+    """The file's content, for a download: the weights, and in their header the temperature that the run keeps.
+
+    Raises:
+        DataError: as `weights_file`. ModelError: the run cannot be read.
+    """
+    source = weights_file(run)
+    temperature = read_run(run.path)[0].temperature
+    if temperature == 1.0:
+        return source.read_bytes()
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save
+
+    with safe_open(source, "pt") as file:
+        about = dict(file.metadata() or {})
+    return save(load_file(source), about | {"temperature": json.dumps(temperature)})
 
 
 def file_name(run: RunFolder) -> str:
@@ -88,6 +103,8 @@ def file_name(run: RunFolder) -> str:
 
 def loading_code(run: RunFolder, name: str = "best.safetensors") -> Loading:
     """The lines that load the exported file `name`, with the library that the network comes from.
+
+    A run that keeps a temperature has one line more, that reads it: the logits are divided by it.
 
     Raises:
         DataError, ModelError: the run's configuration cannot be read.
@@ -109,6 +126,10 @@ def loading_code(run: RunFolder, name: str = "best.safetensors") -> Loading:
         f"{network}.load_state_dict(load_file({name!r}))",
         f'class_names = json.loads(safe_open({name!r}, "pt").metadata()["class_names"])',
     ]
+    temperature = read_run(run.path)[0].temperature
+    if temperature != 1.0:
+        lines.append(f'temperature = json.loads(safe_open({name!r}, "pt").metadata()["temperature"])')
+        note = f"{note} Divide the logits by the temperature ({temperature:.3g}) before they become scores.".strip()
     common = "import json\n\n{}\nfrom safetensors import safe_open\nfrom safetensors.torch import load_file"
     if library == "vision_core":
         common = "import json\n\nfrom safetensors import safe_open\nfrom safetensors.torch import load_file\n{}"

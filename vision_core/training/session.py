@@ -181,13 +181,15 @@ class Session:
         """Completes `config.json`: what the data says, and what it was trained with; and says what has changed."""
         if not self.accelerator.is_main_process:
             return []
-        known = self.run.read("config.json").get("environment", {}).get("data_fingerprint")
+        before = self.run.read("config.json")
+        known = before.get("environment", {}).get("data_fingerprint")
         fingerprint = self.data.fingerprint()
         self.run.extend_config(
             class_names=list(self.data.class_names),
             multi_label=self.data.multi_label,
             input_size_px=self.how.size_px,
             environment=environment(self.device) | {"data_fingerprint": fingerprint},
+            **({"temperature": 1.0} if "temperature" in before else {}),  # it was fitted to weights that now change
         )
         return [] if known in (None, fingerprint) else ["The pictures have changed since this run began."]
 

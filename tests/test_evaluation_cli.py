@@ -62,6 +62,8 @@ def test_both_tasks_on_one_yardstick(runs: tuple[RunFolder, RunFolder], tmp_path
     gap = pair["gaps"].get("presence_ap")
     difference = classifier["figures"]["presence_ap"] - detector["figures"]["presence_ap"]
     assert gap is None or gap["gap"] == pytest.approx(difference)
+    assert pair["figure"] == "presence_ap"
+    assert pair["words"] in shown
     assert "cannot say" in shown
     with pytest.raises(SettingsError, match="two runs at least"):
         CliRunner().invoke(app, ["compare", str(runs[0].path)], catch_exceptions=False)

@@ -17,6 +17,7 @@ from vision_core.train_commands import Json, Run, open_run, print_json, print_me
 
 if TYPE_CHECKING:
     from vision_core.evaluation.intervals import Interval
+    from vision_core.evaluation.significance import Comparison
     from vision_core.evaluation.store import Evaluation
     from vision_core.evaluation.yardstick import Yardstick
 
@@ -149,13 +150,13 @@ def compare(
         }
         for evaluation, yardstick in zip(found, yardsticks, strict=True)
     ]
-    pairs = _pairs([one.name for one in found], yardsticks)
+    pairs = _pairs(found, yardsticks)
     if as_json:
         print_json({"runs": rows, "classes": list(yardsticks[0].ground.class_names), "pairs": pairs})
         return
     _print_yardstick(rows)
     for pair in pairs:
-        print(f"{pair['one']} and {pair['other']}: {pair['words']}")
+        print(f"{pair['one']} and {pair['other']}, {pair['figure']}: {pair['words']}")
 
 
 def _yardsticks(found: Sequence[Evaluation]) -> list[Yardstick]:
@@ -179,23 +180,47 @@ def _yardsticks(found: Sequence[Evaluation]) -> list[Yardstick]:
     return side_by_side(results, index, points_xy=pointed)
 
 
-def _pairs(names: Sequence[str], yardsticks: Sequence[Yardstick]) -> list[dict[str, Any]]:
-    """Every two runs: how far apart each figure is on the same drawn pictures, and what that says."""
-    from vision_core.evaluation.yardstick import LOWER_IS_BETTER, differences
+def _pairs(found: Sequence[Evaluation], yardsticks: Sequence[Yardstick]) -> list[dict[str, Any]]:
+    """Every two runs: how far apart their figures are on the same drawn pictures, and in words which is better."""
+    from vision_core.evaluation.yardstick import differences
 
-    found = []
-    for (one, first), (other, second) in combinations(zip(names, yardsticks, strict=True), 2):
-        gaps = {name: gap for name, gap in differences(first, second).items() if gap.known}
-        said = []
-        for name, gap in gaps.items():
-            if gap.low <= 0 <= gap.high:
-                continue
-            better = other if (gap.value > 0) == (name in LOWER_IS_BETTER) else one
-            said.append(f"{better} is better at {name} by {abs(gap.value):.3g}")
-        words = "; ".join(said) or "these pictures cannot tell them apart"
-        ends = {name: {"gap": gap.value, "low": gap.low, "high": gap.high} for name, gap in gaps.items()}
-        found.append({"one": one, "other": other, "gaps": ends, "words": f"{words}."})
-    return found
+    pairs = []
+    for first, second in combinations(range(len(found)), 2):
+        one, other = found[first], found[second]
+        gaps = differences(yardsticks[first], yardsticks[second])
+        verdict = _verdict(one, other, yardsticks[first], yardsticks[second])
+        pairs.append(
+            {
+                "one": one.name,
+                "other": other.name,
+                "gaps": {name: {"gap": gap.value, "low": gap.low, "high": gap.high} for name, gap in gaps.items()},
+                "figure": verdict.figure.name,
+                "chance": verdict.chance,
+                "words": verdict.words,
+            }
+        )
+    return pairs
+
+
+def _verdict(one: Evaluation, other: Evaluation, first: Yardstick, second: Yardstick) -> Comparison:
+    """Two runs of one task by its main figure, others by what both can say: is it there?"""
+    from vision_core.evaluation.intervals import Drawing
+    from vision_core.evaluation.significance import Figure, compare, compare_statistics
+
+    names = (one.name, other.name)
+    if one.task == other.task:
+        figure = next(name for name in ("map50", "map", "top1") if name in one.figures)
+        return compare(one.results, other.results, figure, names, progress=Stages())
+    asked = "presence_ap"
+    return compare_statistics(
+        lambda weights: first.resampled(weights)[asked],
+        lambda weights: second.resampled(weights)[asked],
+        len(first.ground),
+        Figure(asked),
+        names,
+        Drawing(samples=1000),
+        Stages(),
+    )
 
 
 def _print_yardstick(rows: Sequence[dict[str, Any]]) -> None:

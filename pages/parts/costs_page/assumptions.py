@@ -10,6 +10,7 @@ import streamlit as st
 from pages import plain, told
 from pages.parts.costs_page import kept
 from pages.parts.costs_page.form import choose_price, choose_region
+from pages.parts.costs_page.wrapped import wrapped
 from vision_core.costs.bench_rows import Row
 from vision_core.costs.prices import Price, load_prices
 from vision_core.costs.scenario import Pace, Scenario, paces
@@ -30,7 +31,7 @@ _PICTURES, _BOXES = 1000, 3.0
 
 def draw(rows: Mapping[str, Row]) -> Scenario | None:
     """The inputs; None where the price list cannot be read, and the page says why."""
-    volume, labelling, training = st.columns(3, gap="large")
+    volume, labelling, training = wrapped("assumptions", 3)
     with volume:
         st.markdown("##### :material/stacked_line_chart: Use")
         pictures = _volume()

@@ -10,6 +10,7 @@ import streamlit as st
 from pages import plain, told
 from pages.parts import explained, figures, price_editor
 from pages.parts.costs_page import assumptions, kept
+from pages.parts.costs_page.wrapped import wrapped
 from vision_core.costs.bench_rows import Row, labels, usable
 from vision_core.costs.prices import load_prices
 from vision_core.costs.scenario import NAMES, Scenario
@@ -44,7 +45,7 @@ def _choose(rows: Sequence[Row]) -> dict[str, Row]:
     """A measured row of each task, the quickest exact one at first; a task of which nothing was measured is absent."""
     names = dict(zip(map(id, rows), labels(rows), strict=True))
     found: dict[str, Row] = {}
-    for (task, label), place in zip(_TASKS.items(), st.columns(2, gap="large"), strict=True):
+    for (task, label), place in zip(_TASKS.items(), wrapped("ways", 2), strict=True):
         mine = {names[id(row)]: row for row in rows if row.get("task") == task}
         with place:
             if not mine:
@@ -77,7 +78,7 @@ def _outcome(scenario: Scenario, rows: Mapping[str, Row]) -> None:
     for sentence in words[1:]:
         st.markdown(f":material/compare_arrows: {plain(sentence)}")
     if known(ways):
-        left, right = st.columns([3, 2], gap="large")
+        left, right = wrapped("money", [3, 2])
         with left:
             figures.draw(
                 cost_by_volume(ways, scenario.pictures_a_year, scenario.years),

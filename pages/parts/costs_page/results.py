@@ -10,6 +10,7 @@ import streamlit as st
 from pages import plain
 from pages.parts import explained, figures
 from pages.parts.costs_page import table, tradeoff
+from pages.parts.costs_page.wrapped import wrapped
 from vision_core.costs import bench_charts
 from vision_core.costs.bench_rows import Row, labels, usable
 from vision_core.data.wording import plural
@@ -29,7 +30,7 @@ def draw(rows: Sequence[Row], key: str) -> None:
         return
     table.draw(rows, key)
     tradeoff.draw(known, key)
-    left, right = st.columns(2, gap="large")
+    left, right = wrapped("charts", 2)
     with left:
         _throughput(known, key)
     with right:
@@ -69,7 +70,7 @@ def _latencies(rows: Sequence[Row], key: str) -> None:
 
 def _inside(rows: Sequence[Row], key: str) -> None:
     """Stages, and the layers of one configuration."""
-    left, right = st.columns(2, gap="large")
+    left, right = wrapped("inside", 2)
     with left:
         figures.draw(
             bench_charts.stages(rows),

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor, nn
 
-from vision_core.costs import engines
-from vision_core.costs.engines import EXACT, prepare, refilled, tensors_in
+from vision_core.costs.engines import EXACT, prepare
+from vision_core.costs.onnx_network import as_batch
+from vision_core.costs.outputs import refilled, tensors_in
 from vision_core.errors import ModelError
 from vision_core.models import get_spec
 from vision_core.predict import Classifier, load_detector
@@ -173,7 +174,7 @@ def test_a_network_is_really_compiled(convolutions: Classifier, photo: Image.Ima
 
 def test_pictures_of_two_sizes_are_no_batch_for_onnx() -> None:
     with pytest.raises(ModelError, match="one size at a time"):
-        engines._batch([torch.rand(3, 4, 4), torch.rand(3, 4, 5)])
+        as_batch([torch.rand(3, 4, 4), torch.rand(3, 4, 5)])
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from timm.layers.config import set_fused_attn, use_fused_attn
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
-from vision_core.costs.engines import tensors_in
 from vision_core.costs.flops import FlopCount, count_flops
+from vision_core.costs.outputs import tensors_in
 from vision_core.models import get_spec
 from vision_core.models.pretrained import build_published
 

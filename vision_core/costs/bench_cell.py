@@ -24,7 +24,8 @@ from vision_core.costs.bench import BenchPlan, Cell
 from vision_core.costs.bench_models import Loaded, load, picture, spec_of
 from vision_core.costs.carbon import co2_g_per_1k
 from vision_core.costs.energy import energy_wh_per_1k
-from vision_core.costs.engines import Predictor, Prepared, prepare
+from vision_core.costs.engine_parts import Predictor, Prepared
+from vision_core.costs.engines import prepare
 from vision_core.costs.latency import Budget, LatencyReport, device_name, measure
 from vision_core.costs.layers import machine_roof, measure_layers
 from vision_core.costs.measured import Measured

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from vision_core.costs.bench import Cell
-from vision_core.costs.engines import Predictor
+from vision_core.costs.engine_parts import Predictor
 from vision_core.costs.flops import FlopCount, count_flops
 from vision_core.costs.layers import count_activations
 from vision_core.costs.measured import Measured

@@ -25,13 +25,16 @@ $(VENV)/.python:
 
 # opencv comes in two builds that share one folder; the last one installed wins, and only the headless one works
 # on a machine without a display.
+HEADLESS = $(BIN)/python -m pip install --disable-pip-version-check -q --force-reinstall --no-deps "opencv-python-headless==$$($(BIN)/python -c 'from importlib.metadata import version; print(version("opencv-python-headless"))')"
+
 $(VENV)/.run: requirements.txt $(VENV)/.python
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -q --force-reinstall --no-deps "opencv-python-headless==$$($(BIN)/python -c 'from importlib.metadata import version; print(version("opencv-python-headless"))')"
+	$(HEADLESS)
 	touch $@
 
 $(VENV)/.test: requirements-dev.txt $(VENV)/.run
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+	$(HEADLESS)
 	touch $@
 
 screenshots: $(VENV)/.test

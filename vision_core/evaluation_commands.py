@@ -95,7 +95,7 @@ def _details(evaluation: Evaluation) -> dict[str, Any]:
             for one in worst
         ],
     }
-    if isinstance(evaluation.results, DetectionResults) and len(evaluation.results.truth):
+    if isinstance(evaluation.results, DetectionResults) and not evaluation.results.truth.crowd.all():
         found["errors"] = dict(break_down(evaluation.results).gains)
     return found
 

@@ -145,7 +145,7 @@ def cost_parts(ways: Sequence[Approach], pictures: float) -> Figure:
     for row, total in enumerate(totals):
         figure.add_annotation(x=total, y=row, text=f" {usd_text(total)}", xanchor="left", showarrow=False)
     figure.update_layout(barmode="stack", bargap=0.45, showlegend=True)
-    figure.update_xaxes(range=[0, 1.3 * max(*totals, 1e-9)], nticks=6)
+    figure.update_xaxes(range=[0, 1.5 * max(*totals, 1e-9)], nticks=6)
     ticks = [short(way.name) for way in candidates]
     figure.update_yaxes(tickvals=rows, ticktext=ticks, showgrid=False, range=[len(rows) - 0.5, -0.5])
     return figure

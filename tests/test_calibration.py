@@ -18,6 +18,7 @@ from vision_core.errors import DataError, SettingsError
 from vision_core.evaluation.calibration import HIGHEST, LOWEST, check_temperature, fit_temperature, reliability
 from vision_core.evaluation.classification import figures
 from vision_core.evaluation.records import ClassificationResults
+from vision_core.training import metrics as training
 
 
 def with_logits(results: ClassificationResults, logits: np.ndarray) -> ClassificationResults:
@@ -83,6 +84,8 @@ def test_answers_that_round_to_certainty_share_the_last_bin():
     assert found.counts.tolist() == [0] * 14 + [4]
     assert found.ece == pytest.approx((2 + 2 / (1 + np.exp(-3.5))) / 4 - 3 / 4)
     assert found.overconfidence == pytest.approx(found.ece)
+    in_training = training.single(torch.from_numpy(results.scores).float(), torch.from_numpy(targets))
+    assert in_training["ece"] == pytest.approx(found.ece, abs=1e-6)
 
 
 def fitted_by_torch(results: ClassificationResults) -> float:

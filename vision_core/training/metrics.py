@@ -29,6 +29,8 @@ COCO_NAMES = {
 }
 """faster-coco-eval's names to ours."""
 ECE_BINS = 15
+_SURE = 1 - 2**-24
+"""The largest float32 below 1. torchmetrics would give confidences of exactly 1 a sixteenth bin of their own."""
 
 
 def single(scores: Tensor, targets: Tensor) -> dict[str, float]:
@@ -50,7 +52,7 @@ def single(scores: Tensor, targets: Tensor) -> dict[str, float]:
     found = {
         "top1": measure.multiclass_accuracy(scores, targets, classes, average="micro"),
         "f1_macro": measure.multiclass_f1_score(scores, targets, classes, average="macro"),
-        "ece": measure.multiclass_calibration_error(scores, targets, classes, n_bins=ECE_BINS),
+        "ece": measure.multiclass_calibration_error(scores.clamp(max=_SURE), targets, classes, n_bins=ECE_BINS),
     }
     if classes > 5:
         found["top5"] = measure.multiclass_accuracy(scores, targets, classes, average="micro", top_k=5)
@@ -73,7 +75,7 @@ def multi_label(scores: Tensor, targets: Tensor) -> dict[str, float]:
     wanted = targets.long()
     found = {
         "f1_micro": measure.binary_f1_score(scores.flatten(), wanted.flatten()),
-        "ece": measure.binary_calibration_error(scores.flatten(), wanted.flatten(), n_bins=ECE_BINS),
+        "ece": measure.binary_calibration_error(scores.flatten().clamp(max=_SURE), wanted.flatten(), n_bins=ECE_BINS),
     }
     columns = list(zip(scores.T, wanted.T, strict=True))  # torchmetrics' own multi-label figures want two at least
     if guessed := [measure.binary_f1_score(s, w) for s, w in columns if w.any() or (s > 0.5).any()]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def compare(refs: tuple[Ref, ...], contenders: list[Contender]) -> None:
     """Everything that follows the sliders; only this part runs again when one moves."""
     with told():
+        controls.start_at_applied(contenders)
         view = controls.view(engine.class_names((c.classifier, c.detector) for c in contenders))
         ref = gallery.pick(refs, contenders, view)
         picture = engine.store().picture(ref.digest)

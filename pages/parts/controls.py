@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages import plain, told
 from pages.parts import engine
 from vision_core.errors import VisionError
+from vision_core.evaluation.applied import USUAL, applied_threshold
 from vision_core.models import get_spec, list_models
 from vision_core.models.weights import badge
 from vision_core.predict import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR
@@ -186,6 +187,20 @@ def _prepare(name: str, task: Task, below: DeltaGenerator) -> bool:
     return False
 
 
+def start_at_applied(chosen: Iterable[Contender]) -> None:
+    """Moves the score slider to where the chosen detector's run says, once: when it is chosen, not when an address or
+    a hand has moved the slider."""
+    kept = [score for one in chosen if one.detector and (score := applied_threshold(one.detector)) is not None]
+    wanted = min(max(kept[0], engine.MIN_SCORE), 0.95) if kept else None
+    before = st.session_state.get("applied_score")
+    if wanted == before:
+        return
+    st.session_state["applied_score"] = wanted
+    if before is None and "score" in st.query_params:
+        return  # a link says where
+    st.session_state["score"] = USUAL if wanted is None else wanted
+
+
 def view(class_names: Iterable[str]) -> View:
     """Draws the sliders. `class_names`: what the class filter offers."""
     with st.container(key="sliders"):
@@ -194,8 +209,8 @@ def view(class_names: Iterable[str]) -> View:
             "Least score",
             engine.MIN_SCORE,
             0.95,
-            0.4,
-            0.05,
+            USUAL,
+            0.01,
             key="score",
             bind="query-params",
             help="Boxes below this score are hidden; a classifier says yes from here on.",

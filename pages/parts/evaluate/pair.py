@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+import numpy as np
 import streamlit as st
 
-from pages import plain
+from pages import plain, told
 from pages.parts import explained
 from vision_core import glossary
-from vision_core.evaluation.intervals import Interval
+from vision_core.errors import VisionError
+from vision_core.evaluation.intervals import Drawing
+from vision_core.evaluation.significance import Comparison, Figure, compare, compare_statistics
 from vision_core.evaluation.store import Evaluation
-from vision_core.evaluation.yardstick import FIGURES, LOWER_IS_BETTER, Yardstick, differences
+from vision_core.evaluation.yardstick import FIGURES, LOWER_IS_BETTER, Yardstick
+
+SAMPLES = 1000
+_OWN = {
+    "detection": ("map", "map50", "ar100"),
+    "one": ("top1", "f1_macro", "log_loss"),
+    "several": ("map", "f1_macro", "log_loss"),
+}
+"""What two runs of one task are compared by, besides the yardstick."""
 
 
 def draw(evaluations: Sequence[Evaluation], sticks: Sequence[Yardstick], names: Sequence[str], key: tuple) -> None:
@@ -19,35 +31,87 @@ def draw(evaluations: Sequence[Evaluation], sticks: Sequence[Yardstick], names: 
     st.markdown("#### Which of two is better?")
     places = range(len(names))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        one = st.selectbox("Is", places, format_func=names.__getitem__, key=f"evaluate_a_{hash(key[0])}", width=330)
+        one = st.selectbox(
+            "This one", places, format_func=names.__getitem__, key=f"evaluate_a_{hash(key[0])}", width=330
+        )
         other = st.selectbox(
-            "better than", places, index=1, format_func=names.__getitem__, key=f"evaluate_b_{hash(key[0])}", width=330
+            "or that one", places, index=1, format_func=names.__getitem__, key=f"evaluate_b_{hash(key[0])}", width=330
         )
     one, other = one or 0, other or 0
     if one == other:
         st.caption("Choose two different runs.")
         return
-    with st.container(border=True):
+    with st.container(border=True, key="evaluate_verdict"), told():
+        _own_figures(evaluations[one], evaluations[other], (names[one], names[other]))
+        st.markdown("**On the yardstick**")
         _yardstick(sticks, names, key, (one, other))
-    explained.term("paired_bootstrap", key="pair_bootstrap", label="How is this found?")
+    explained.term(
+        "paired_bootstrap",
+        key="pair_bootstrap",
+        label="How is this found?",
+        example=f"{SAMPLES:,} draws of the pictures.",
+    )
 
 
-@st.cache_data(show_spinner="Drawing the pictures again …", max_entries=64)
-def _gaps(key: tuple, pair: tuple[int, int], _sticks: Sequence[Yardstick]) -> dict[str, Interval]:
-    return differences(_sticks[pair[0]], _sticks[pair[1]])
+def _own_figures(one: Evaluation, other: Evaluation, names: tuple[str, str]) -> None:
+    """The figures of their own task, where it is the same one."""
+    if one.task != other.task:
+        return
+    kind = one.task if one.task == "detection" else "several" if getattr(one.results, "multi_label", False) else "one"
+    st.markdown("**By the figures of their task**")
+    for figure in _OWN[kind]:
+        found = _compared((one.key, other.key, names), figure, one, other)
+        title = glossary.term(figure, one.task).title
+        if isinstance(found, str):
+            st.markdown(f":gray[:material/block: **{plain(title)}**: {plain(found)}]")
+            continue
+        _say(title, found)
+        if found.mcnemar is not None:
+            test = found.mcnemar
+            said = f"Only {names[0]} is right on {test.only_a:,} pictures, only {names[1]} on {test.only_b:,}"
+            how = "exact" if test.exact else "chi-squared"
+            explained.term("mcnemar", key="pair_mcnemar", example=plain(f"{said}: {test.chance:.3g}, {how}."))
+            st.caption(plain(f"{said} (McNemar's test, {how}: {test.chance:.3g})."))
+
+
+@st.cache_data(show_spinner="Drawing the pictures again …", max_entries=200)
+def _compared(key: tuple, figure: str, _one: Evaluation, _other: Evaluation) -> Comparison | str:
+    """The comparison, or why there is none."""
+    try:
+        return compare(_one.results, _other.results, figure, key[2], Drawing(samples=SAMPLES))
+    except VisionError as error:
+        return str(error)
+
+
+@st.cache_data(show_spinner="Drawing the pictures again …", max_entries=100)
+def _gaps(
+    key: tuple, pair: tuple[int, int], names: tuple[str, str], _sticks: Sequence[Yardstick]
+) -> dict[str, Comparison]:
+    one, other = _sticks[pair[0]], _sticks[pair[1]]
+    found = {}
+    for name in FIGURES:
+        if one.figures[name] is None or other.figures[name] is None:
+            continue
+        unit = "points" if glossary.term(name).unit == "share" else glossary.term(name).unit
+        figure = Figure(name, name in LOWER_IS_BETTER, unit)
+        of_one, of_other = partial(_figure, one, name), partial(_figure, other, name)
+        found[name] = compare_statistics(of_one, of_other, len(one.ground), figure, names, Drawing(samples=SAMPLES))
+    return found
+
+
+def _figure(stick: Yardstick, name: str, weights: np.ndarray) -> np.ndarray:
+    return stick.resampled(weights)[name]
 
 
 def _yardstick(sticks: Sequence[Yardstick], names: Sequence[str], key: tuple, pair: tuple[int, int]) -> None:
-    gaps = _gaps(key, pair, sticks)
-    one, other = names[pair[0]], names[pair[1]]
+    gaps = _gaps(key, pair, (names[pair[0]], names[pair[1]]), sticks)
     for name in FIGURES:
         title = glossary.term(name).title
-        if name not in gaps:
-            why = _why_not(name, sticks, names, pair)
-            st.markdown(f":gray[:material/block: **{plain(title)}**: cannot be compared. {plain(why)}]")
-            continue
-        icon, words = verdict(name, gaps[name], one, other)
-        st.markdown(f"{icon} **{plain(title)}**: {words}")
+        if name in gaps:
+            _say(title, gaps[name])
+        else:
+            why = plain(_why_not(name, sticks, names, pair))
+            st.markdown(f":gray[:material/block: **{plain(title)}**: cannot be compared. {why}]")
 
 
 def _why_not(name: str, sticks: Sequence[Yardstick], names: Sequence[str], pair: tuple[int, int]) -> str:
@@ -57,30 +121,6 @@ def _why_not(name: str, sticks: Sequence[Yardstick], names: Sequence[str], pair:
     return "These pictures cannot tell."
 
 
-def verdict(name: str, gap: Interval, one: str, other: str) -> tuple[str, str]:
-    """An icon and a sentence of a difference (`one` minus `other`), as Markdown."""
-    value, low, high = (-gap.value, -gap.high, -gap.low) if name in LOWER_IS_BETTER else (gap.value, gap.low, gap.high)
-    better, worse = (one, other) if value >= 0 else (other, one)
-    if value < 0:
-        value, low, high = -value, -high, -low
-    if not gap.known:
-        if gap.value == 0:
-            return ":material/drag_handle:", "both do exactly alike on these pictures."
-        return ":material/help:", plain(
-            f"{better} is ahead by {_points(name, value)}; these pictures cannot tell how surely."
-        )
-    between = f"95 %: {_points(name, low)} to {_points(name, high)}"
-    if low > 0:
-        return (
-            ":green[:material/check_circle:]",
-            f"**{plain(better)}** is better by **{plain(_points(name, value))}** ({plain(between)}).",
-        )
-    return ":orange[:material/drag_handle:]", plain(
-        f"these data cannot tell them apart: {better} is ahead of {worse} by {_points(name, value)} ({between})."
-    )
-
-
-def _points(name: str, value: float) -> str:
-    """A difference: in percentage points where the figure is a share."""
-    one = glossary.term(name)
-    return f"{100 * value:.1f} points" if one.unit == "share" else f"{value:.3g} {one.unit}".strip()
+def _say(title: str, found: Comparison) -> None:
+    icon = ":green[:material/check_circle:]" if found.surely else ":orange[:material/drag_handle:]"
+    st.markdown(f"{icon} **{plain(title)}**: {plain(found.words)}")

@@ -25,14 +25,14 @@ def test_every_cell_of_a_confusion_matrix_can_be_clicked_and_says_what_it_is() -
     assert [list(each) for each in cells.customdata] == [[a, b] for a in range(3) for b in range(3)]
     assert list(zip(cells.y, cells.x, strict=True)) == [(a, b) for a in range(3) for b in range(3)]
     assert "truth “fork”, answer “pan”:<br>2 of 6 (33.3 %)" in cells.hovertext
-    shown = sorted(text for trace in figure.data[2:] for text in trace.text)
+    shown = sorted(note.text for note in figure.layout.annotations)
     assert shown == ["1", "2", "3", "4", "5"]
 
 
 def test_shares_are_of_the_row() -> None:
     figure: Any = charts.confusion(COUNTS, ["cup", "fork", "pan"], of_row=True)
     assert figure.data[0].z[1] == pytest.approx([0, 4 / 6, 2 / 6])
-    assert "33 %" in [text for trace in figure.data[2:] for text in trace.text]
+    assert "33 %" in [note.text for note in figure.layout.annotations]
 
 
 def test_of_many_classes_the_most_mistaken_are_kept_with_their_own_numbers() -> None:
@@ -141,3 +141,9 @@ def test_hostile_names_stay_text(name: str) -> None:
     for piece in (piece for figure in figures for piece in strings(json.loads(figure.to_json()))):
         ours = re.sub(r"<extra>.*?</extra>|<br>|</?b>|%\{[^}]*\}", "", piece)
         assert not set(ours) & set("<>$"), piece
+
+
+def test_marks_at_one_place_are_one() -> None:
+    x = np.array([0.0, 1.0])
+    figure: Any = charts.lines([Line("a", x, x)], ("x", "y"), [Mark(0.26, "best: 0.26"), Mark(0.26, "chosen: 0.26")])
+    assert [note.text for note in figure.layout.annotations] == ["best: 0.26, chosen"]

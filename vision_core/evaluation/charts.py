@@ -25,7 +25,7 @@ MOST_LINES = 6
 _DENSITY = [
     [0, "rgba(43,147,206,0)"],
     [0.001, "rgba(43,147,206,0.12)"],
-    [0.25, "rgba(43,147,206,0.38)"],
+    [0.25, "rgba(43,147,206,0.3)"],
     [0.2501, "#2A76B5"],
     [1, "#084A7F"],
 ]
@@ -137,22 +137,17 @@ def _add_cells(figure: Figure, kept: Sequence[int], says: Sequence[str]) -> None
 
 
 def _add_texts(figure: Figure, counts: np.ndarray, share: np.ndarray, strength: np.ndarray, of_row: bool) -> None:
-    """The number in each cell that is not empty: white where the cell is full, else as the page's own text."""
-    for full in (False, True):
-        rows, columns = np.nonzero((counts > 0) & ((strength >= _FULL_CELL) == full))
-        texts = [
-            f"{100 * share[a, b]:.0f} %" if of_row else f"{counts[a, b]:,}" for a, b in zip(rows, columns, strict=True)
-        ]
-        figure.add_scatter(
-            x=columns,
-            y=rows,
-            mode="text",
-            text=texts,
-            textfont={"size": 11} | ({"color": "#FFFFFF"} if full else {}),
-            hoverinfo="skip",
-            showlegend=False,
-            selected={"textfont": {}},
-            unselected={"textfont": {}},
+    """The number in each cell that is not empty: white where the cell is full, else as the page's own text.
+
+    Annotations, since the texts of a trace fade when a cell is chosen.
+    """
+    for a, b in zip(*map(np.ndarray.tolist, np.nonzero(counts)), strict=True):
+        figure.add_annotation(
+            x=b,
+            y=a,
+            text=f"{100 * share[a, b]:.0f} %" if of_row else f"{counts[a, b]:,}",
+            font={"size": 11} | ({"color": "#FFFFFF"} if strength[a, b] >= _FULL_CELL else {}),
+            showarrow=False,
         )
 
 
@@ -191,12 +186,24 @@ def lines(
         )
     if diagonal:
         _dotted(figure, [0, 100], [0, 100], "chance")
-    for number, mark in enumerate(marks):
+    for number, mark in enumerate(_apart(marks)):
         _mark(figure, mark, number)
     figure.update_xaxes(range=[-1, 101], ticksuffix="")
     figure.update_yaxes(range=[span[0] - 1, span[1] + 2])
-    figure.update_layout(showlegend=several, margin={"t": 24 if marks else 8})
+    figure.update_layout(showlegend=several)
     return figure
+
+
+def _apart(marks: Sequence[Mark]) -> list[Mark]:
+    """The marks, those at one place joined into one."""
+    kept: list[Mark] = []
+    for mark in marks:
+        same = next((one for one in kept if abs(one.x - mark.x) < 0.005), None)
+        if same is None:
+            kept.append(mark)
+        else:
+            kept[kept.index(same)] = Mark(same.x, f"{same.text}, {mark.text.partition(':')[0]}")
+    return kept
 
 
 def _dotted(figure: Figure, x: Sequence[float], y: Sequence[float], name: str) -> None:
@@ -207,14 +214,15 @@ def _dotted(figure: Figure, x: Sequence[float], y: Sequence[float], name: str) -
 
 
 def _mark(figure: Figure, mark: Mark, number: int) -> None:
+    """A vertical line and its text, above the axis where no legend is; each text on a line of its own."""
     figure.add_vline(x=100 * mark.x, line={"color": COLOURS[(3 + number) % len(COLOURS)], "width": 2, "dash": "dash"})
     figure.add_annotation(
         x=100 * mark.x,
-        y=1,
+        y=0,
         yref="paper",
         yanchor="bottom",
         xanchor="left" if mark.x < 0.5 else "right",
-        yshift=2 - 16 * number if number == 0 else -16 * number,
+        yshift=2 + 16 * number,
         text=escape(mark.text),
         showarrow=False,
     )

@@ -26,6 +26,10 @@ with frame(
             st.switch_page("pages/2_Data.py")
         if st.button("Train a network", icon=":material/model_training:"):
             st.switch_page("pages/3_Train.py")
+        if st.button("See which is better", icon=":material/analytics:"):
+            st.switch_page("pages/4_Evaluate.py")
+        if st.button("Count the cost", icon=":material/payments:"):
+            st.switch_page("pages/5_Costs.py")
 
     here = describe()
     models = list_models()

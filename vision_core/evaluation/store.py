@@ -335,7 +335,7 @@ def _results(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray], run: Ru
             logits=arrays["logits"],
             targets=arrays["targets"].astype(bool) if about["multi_label"] else arrays["targets"],
             multi_label=bool(about["multi_label"]),
-            temperature=float(run.read(CONFIG).get("temperature", 1.0)),
+            temperature=_temperature(run),
         )
     truth = TrueBoxes(
         arrays["truth_picture"],
@@ -350,6 +350,12 @@ def _results(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray], run: Ru
         arrays["found_labels"],
     )
     return DetectionResults(pictures=pictures, class_names=names, sizes_px=arrays["sizes_px"], truth=truth, found=found)
+
+
+def _temperature(run: RunFolder) -> float:
+    from vision_core.evaluation.calibration import check_temperature
+
+    return check_temperature(run.read(CONFIG).get("temperature", 1.0))
 
 
 def _write(file: Path, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:

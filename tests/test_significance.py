@@ -85,6 +85,20 @@ def test_not_told_apart_in_words():
     assert same.more_pictures is None
 
 
+def test_a_figure_that_few_drawings_have_cannot_tell_them_apart():
+    """One picture of two has the only box: many drawings leave it out."""
+    boxes = DetectionResults(
+        pictures=("a", "b"),
+        class_names=("cup",),
+        sizes_px=np.full((2, 2), 100),
+        truth=TrueBoxes(np.zeros(1, int), np.array([[0.0, 0, 9, 9]]), np.zeros(1, int), np.zeros(1, bool)),
+        found=FoundBoxes(np.zeros(1, int), np.array([[0.0, 0, 9, 9]]), np.ones(1), np.zeros(1, int)),
+    )
+    found = compare(boxes, boxes, "map50", ("A", "B"), QUICK)
+    assert np.isnan(found.chance)
+    assert found.words == "These data cannot tell them apart: too few pictures to tell this figure of both."
+
+
 def test_few_pictures_that_differ_are_not_enough():
     """Five to nothing: the drawings are sure of it, but a coin falls five times on one side in 62 of 1,000 cases."""
     a, b = split(390, 0, 5, 5)

@@ -172,6 +172,15 @@ def test_no_true_box_breaks_nothing_down():
         break_down(results_of([(0, BOX, 0, True)], [(0, BOX, 0.5, 0)], 1))
 
 
+def test_true_boxes_of_a_class_without_a_name_count_nowhere():
+    found: list[Found] = [(0, BOX, 0.9, 0), (0, FAR, 0.8, 1)]
+    named = break_down(results_of([(0, BOX, 0, False)], found, 1))
+    unnamed = break_down(results_of([(0, BOX, 0, False), (0, FAR, -1, False), (0, OFF, -1, False)], found, 1))
+    assert (unnamed.gains, unnamed.counts) == (named.gains, named.counts)
+    with pytest.raises(DataError, match="no true box"):
+        break_down(results_of([(0, FAR, -1, False)], found, 1))
+
+
 def test_overlaps_out_of_order_are_refused():
     with pytest.raises(SettingsError, match=r"0.5 for background and 0.5"):
         judge_boxes(drawn(0), background_iou=0.5)

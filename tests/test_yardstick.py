@@ -327,6 +327,15 @@ def test_figures_of_few_and_empty_pictures_are_those_computed_by_hand(
         assert figures[name] == (None if value is None else pytest.approx(value, abs=1e-12)), name
 
 
+def test_pictures_in_which_nothing_is_there_tell_what_they_can() -> None:
+    results = detected(4, 0, most=0)
+    assert not len(results.truth)
+    found = one(results)
+    assert (found.by_class["objects"] == 0).all()
+    assert np.isnan(found.by_class["pointing_guess"]).all()
+    assert found.figures["presence_ap"] is None
+
+
 def test_every_figure_belongs_to_a_question() -> None:
     assert set(FIGURES) == {name for names in QUESTIONS.values() for name in names}
     assert set(FIGURES) >= LOWER_IS_BETTER

@@ -162,7 +162,8 @@ def judge_boxes(
         mistaken=np.zeros(len(truth), bool),
         missed=np.zeros(len(truth), bool),
     )  # fmt: skip
-    wanted = np.flatnonzero(~truth.crowd)
+    named = truth.labels >= 0  # COCO does not look at true boxes of a class without a name
+    wanted = np.flatnonzero(~truth.crowd & named)
     wanted = wanted[np.argsort(truth.picture[wanted], kind="stable")]
     for box, at in picture_pairs(results.found.picture[place], truth.picture[wanted]):
         if progress and len(box):
@@ -172,7 +173,7 @@ def judge_boxes(
     off = np.isin(judged.kind, (CLASS, LOCATION))
     judged.mistaken[judged.about[off]] = True
     judged.mistaken[judged.taken] = False
-    missed = ~truth.crowd & ~judged.taken & ~judged.mistaken
+    missed = ~truth.crowd & named & ~judged.taken & ~judged.mistaken
     if progress:
         progress("Judging boxes", len(results), len(results))
     return replace(judged, missed=missed)

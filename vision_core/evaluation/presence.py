@@ -58,6 +58,8 @@ def covered(ground: Ground) -> np.ndarray:
     boxes, sizes = ground.boxes, ground.sizes_px
     if boxes is None or sizes is None:
         return np.full(found.shape, np.nan)
+    if not len(boxes):
+        return found
     limits = np.concatenate([sizes, sizes], axis=1)[boxes.picture]
     inside = np.clip(boxes.boxes_xyxy, 0, limits)
     cell = boxes.picture * classes + boxes.labels

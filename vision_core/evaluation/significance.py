@@ -148,15 +148,15 @@ class Comparison:
     @property
     def words(self) -> str:
         """One or two sentences for people."""
+        cannot = "These data cannot tell them apart"
+        if np.isnan(self.chance):
+            return f"{cannot}: {self.gap.note}."
         chance = f"were they equal, a gap like this would appear in {self._of_a_thousand} samples"
         gap = f"{self._amount(abs(self.gap.value))} {self.figure.unit}"
         if self.surely:
             low, high = (self._amount(end) for end in sorted(map(abs, (self.gap.low, self.gap.high))))
             ends = f" ({low} to {high})" if self.gap.known else ""
             return f"{self._ahead} is better by {gap}{ends}; {chance}."
-        cannot = "These data cannot tell them apart"
-        if np.isnan(self.chance):
-            return f"{cannot}: {self.gap.note}."
         if not self.gap.value:
             return f"{cannot}: they score the same on these {self.pictures:,} pictures."
         more = self.more_pictures

@@ -66,7 +66,7 @@ def break_down(
     Raises:
         DataError: there is no true box.
     """
-    if results.truth.crowd.all():
+    if (results.truth.crowd | (results.truth.labels < 0)).all():
         raise DataError("There is no true box in these pictures, so nothing to get wrong: draw some.")
     judged = judge_boxes(results, score, iou, background_iou, progress)
     points = _Points.of(judged)
@@ -109,7 +109,7 @@ class _Points:
         counted = ~judged.crowd
         place = judged.place[counted]
         classes = 1 + max(found.labels.max(initial=0), truth.labels.max(initial=0))
-        wanted = np.bincount(truth.labels[~truth.crowd], minlength=classes)
+        wanted = np.bincount(truth.labels[~truth.crowd & (truth.labels >= 0)], minlength=classes)
         return cls(found.labels[place], found.scores[place], judged.kind[counted] == RIGHT, wanted, judged)
 
     def mended(self, kind: Kind) -> _Points:

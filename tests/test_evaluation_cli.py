@@ -12,6 +12,9 @@ from typer.testing import CliRunner
 
 from vision_core.__main__ import app
 from vision_core.errors import SettingsError
+from vision_core.evaluation.applied import apply_threshold
+from vision_core.evaluation.store import evaluate_run
+from vision_core.evaluation_commands import _yardsticks
 from vision_core.run_folder import RunFolder
 
 
@@ -67,3 +70,22 @@ def test_both_tasks_on_one_yardstick(runs: tuple[RunFolder, RunFolder], tmp_path
     assert "cannot say" in shown
     with pytest.raises(SettingsError, match="two runs at least"):
         CliRunner().invoke(app, ["compare", str(runs[0].path)], catch_exceptions=False)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_two_runs_of_one_task_by_its_main_figure(runs: tuple[RunFolder, RunFolder]) -> None:
+    """Twice the same run, so that there is nothing to tell apart."""
+    for run, figure in zip(runs, ("top1", "map50"), strict=True):
+        (pair,) = said("compare", run.path, run.path)[0]["pairs"]
+        assert pair["figure"] == figure
+        assert "cannot tell them apart" in pair["words"]
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_kept_threshold_holds_on_the_yardstick(runs: tuple[RunFolder, RunFolder]) -> None:
+    found = [evaluate_run(run.path) for run in runs]
+    apply_threshold(runs[1].path, 0.77)
+    try:
+        assert [one.answers.threshold for one in _yardsticks(found)] == [None, 0.77]
+    finally:
+        apply_threshold(runs[1].path, None)

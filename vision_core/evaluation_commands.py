@@ -118,7 +118,7 @@ def _robustness(evaluation: Evaluation) -> dict[str, Any]:
     """The main figure of the same pictures clean and spoilt, by kind and severity 1 to 5."""
     from vision_core.evaluation.robustness import robustness
 
-    figure = next(name for name in ("map50", "top1", "map") if name in evaluation.figures)
+    figure = _main_figure(evaluation)
     found = robustness(evaluation, progress=Stages())
     curves: dict[str, Any] = {"figure": figure, "pictures": found.pictures, "clean": found.clean.get(figure)}
     return curves | {"severities": found.curve(figure), "kept_share": found.kept_share(figure)}
@@ -161,6 +161,7 @@ def compare(
 
 def _yardsticks(found: Sequence[Evaluation]) -> list[Yardstick]:
     """The runs on the pictures and classes that they have in common, where they point included."""
+    from vision_core.evaluation.applied import applied_threshold
     from vision_core.evaluation.ground import common_ground, with_boxes
     from vision_core.evaluation.pointing import points
     from vision_core.evaluation.yardstick import side_by_side
@@ -177,7 +178,8 @@ def _yardsticks(found: Sequence[Evaluation]) -> list[Yardstick]:
         number_of = {path: number for number, path in enumerate(one.results.pictures)}
         paths = [one.path(number_of[path]) for path in ground.pictures]
         pointed.append(points(load_classifier(str(one.run.path)), paths, ground, Stages()))
-    return side_by_side(results, index, points_xy=pointed)
+    scores = [applied_threshold(one.run.path) if one.task == "detection" else None for one in found]
+    return side_by_side(results, index, scores, pointed)
 
 
 def _pairs(found: Sequence[Evaluation], yardsticks: Sequence[Yardstick]) -> list[dict[str, Any]]:
@@ -208,9 +210,8 @@ def _verdict(one: Evaluation, other: Evaluation, first: Yardstick, second: Yards
     from vision_core.evaluation.significance import Figure, compare, compare_statistics
 
     names = (one.name, other.name)
-    if one.task == other.task:
-        figure = next(name for name in ("map50", "map", "top1") if name in one.figures)
-        return compare(one.results, other.results, figure, names, progress=Stages())
+    if one.task == other.task and _is_multi_label(one) == _is_multi_label(other):
+        return compare(one.results, other.results, _main_figure(one), names, progress=Stages())
     asked = "presence_ap"
     return compare_statistics(
         lambda weights: first.resampled(weights)[asked],
@@ -221,6 +222,17 @@ def _verdict(one: Evaluation, other: Evaluation, first: Yardstick, second: Yards
         Drawing(samples=1000),
         Stages(),
     )
+
+
+def _main_figure(evaluation: Evaluation) -> str:
+    """What two runs of one task are compared by."""
+    if evaluation.task == "detection":
+        return "map50"
+    return "map" if _is_multi_label(evaluation) else "top1"
+
+
+def _is_multi_label(evaluation: Evaluation) -> bool:
+    return bool(getattr(evaluation.results, "multi_label", False))
 
 
 def _print_yardstick(rows: Sequence[dict[str, Any]]) -> None:

@@ -15,7 +15,7 @@ from vision_core.evaluation.classification import figures
 from vision_core.evaluation.intervals import Drawing, distribution
 from vision_core.evaluation.pairing import paired
 from vision_core.evaluation.records import ClassificationResults, DetectionResults, FoundBoxes, TrueBoxes
-from vision_core.evaluation.significance import Figure, compare, compare_values, mcnemar
+from vision_core.evaluation.significance import Figure, compare, compare_figures, compare_values, mcnemar
 
 QUICK = Drawing(samples=400)
 
@@ -144,6 +144,13 @@ def test_the_gap_is_that_of_the_figures(figure: str):
     assert (found.value_a, found.value_b) == pytest.approx((figures(a)[figure], figures(b)[figure]))
     assert found.gap.holds(0) == (found.chance > 0.05)
     assert found.mcnemar is None
+
+
+def test_several_figures_are_what_each_is_alone():
+    a, b = one_class_each(1, 60, 3), one_class_each(2, 60, 3)
+    b = replace(b, pictures=a.pictures, class_names=a.class_names, targets=a.targets)
+    asked = ("top1", "f1_macro", "log_loss")
+    assert compare_figures(a, b, asked, how=QUICK) == {name: compare(a, b, name, how=QUICK) for name in asked}
 
 
 def test_runs_are_paired_by_picture_and_class_name():

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
-import numpy as np
 import streamlit as st
 
 from pages import plain, told
@@ -13,7 +11,7 @@ from pages.parts import explained
 from vision_core import glossary
 from vision_core.errors import VisionError
 from vision_core.evaluation.intervals import Drawing
-from vision_core.evaluation.significance import Comparison, Figure, compare, compare_statistics
+from vision_core.evaluation.significance import Comparison, Figure, compare_figures, compare_several
 from vision_core.evaluation.store import Evaluation
 from vision_core.evaluation.yardstick import FIGURES, LOWER_IS_BETTER, Yardstick
 
@@ -59,13 +57,12 @@ def _own_figures(one: Evaluation, other: Evaluation, names: tuple[str, str]) -> 
         return
     kind = one.task if one.task == "detection" else "several" if getattr(one.results, "multi_label", False) else "one"
     st.markdown("**By the figures of their task**")
-    for figure in _OWN[kind]:
-        found = _compared((one.key, other.key, names), figure, one, other)
-        title = glossary.term(figure, one.task).title
-        if isinstance(found, str):
-            st.markdown(f":gray[:material/block: **{plain(title)}**: {plain(found)}]")
-            continue
-        _say(title, found)
+    compared = _compared((one.key, other.key, names), _OWN[kind], one, other)
+    if isinstance(compared, str):
+        st.markdown(f":gray[:material/block: {plain(compared)}]")
+        return
+    for figure, found in compared.items():
+        _say(glossary.term(figure, one.task).title, found)
         if found.mcnemar is not None:
             test = found.mcnemar
             said = f"Only {names[0]} is right on {test.only_a:,} pictures, only {names[1]} on {test.only_b:,}"
@@ -75,10 +72,12 @@ def _own_figures(one: Evaluation, other: Evaluation, names: tuple[str, str]) -> 
 
 
 @st.cache_data(show_spinner="Drawing the pictures again …", max_entries=200)
-def _compared(key: tuple, figure: str, _one: Evaluation, _other: Evaluation) -> Comparison | str:
-    """The comparison, or why there is none."""
+def _compared(
+    key: tuple, figures: tuple[str, ...], _one: Evaluation, _other: Evaluation
+) -> dict[str, Comparison] | str:
+    """The comparison by each figure, or why there is none."""
     try:
-        return compare(_one.results, _other.results, figure, key[2], Drawing(samples=SAMPLES))
+        return compare_figures(_one.results, _other.results, figures, key[2], Drawing(samples=SAMPLES))
     except VisionError as error:
         return str(error)
 
@@ -88,19 +87,14 @@ def _gaps(
     key: tuple, pair: tuple[int, int], names: tuple[str, str], _sticks: Sequence[Yardstick]
 ) -> dict[str, Comparison]:
     one, other = _sticks[pair[0]], _sticks[pair[1]]
-    found = {}
-    for name in FIGURES:
-        if one.figures[name] is None or other.figures[name] is None:
-            continue
-        unit = "points" if glossary.term(name).unit == "share" else glossary.term(name).unit
-        figure = Figure(name, name in LOWER_IS_BETTER, unit)
-        of_one, of_other = partial(_figure, one, name), partial(_figure, other, name)
-        found[name] = compare_statistics(of_one, of_other, len(one.ground), figure, names, Drawing(samples=SAMPLES))
-    return found
+    both = [name for name in FIGURES if one.figures[name] is not None and other.figures[name] is not None]
+    figures = [Figure(name, name in LOWER_IS_BETTER, _unit(name)) for name in both]
+    return compare_several(one.resampled, other.resampled, len(one.ground), figures, names, Drawing(samples=SAMPLES))
 
 
-def _figure(stick: Yardstick, name: str, weights: np.ndarray) -> np.ndarray:
-    return stick.resampled(weights)[name]
+def _unit(name: str) -> str:
+    unit = glossary.term(name).unit
+    return "points" if unit == "share" else unit
 
 
 def _yardstick(sticks: Sequence[Yardstick], names: Sequence[str], key: tuple, pair: tuple[int, int]) -> None:

@@ -18,6 +18,7 @@ import vision_core.training.evaluate as training_evaluate
 from vision_core.data.index import DatasetIndex
 from vision_core.errors import DataError
 from vision_core.evaluation.records import DetectionResults
+from vision_core.evaluation.robustness import robustness
 from vision_core.evaluation.store import evaluate_run, list_evaluations, open_evaluation, why_outdated
 from vision_core.run_folder import BEST
 from vision_core.training.evaluate import Subject
@@ -110,6 +111,13 @@ def test_evaluations_of_several_splits_and_data_stand_side_by_side(tmp_path: Pat
     assert len(everything.results) == len(everything.index)
     assert [one.name for one in (other.path(0), other.path(5))] == [Path(p).name for p in other.results.pictures[::5]]
     assert run.read("evaluation.json")["split"] == "val"  # the other two are not the run's own figures
+    more = evaluate_run(run.path, str(photos(tmp_path / "more", {"test": 6})))
+    more.path(0).unlink()  # the rows of all others move
+    with pytest.raises(DataError, match="came or went"):
+        open_evaluation(more.file).path(3)
+    with pytest.raises(DataError, match="Evaluate the run again first"):
+        robustness(more, ("contrast",))
+    more.file.unlink()
     other.file.write_bytes(other.file.read_bytes()[:-10])
     assert len(list_evaluations(run.path)) == 2
     with pytest.raises(DataError, match="evaluate the run again"):

@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from vision_core.errors import SettingsError
+from vision_core.errors import DataError, SettingsError
 from vision_core.evaluation.box_matching import Stage
 from vision_core.evaluation.corruptions import CORRUPTIONS, SEVERITIES, USUAL
 from vision_core.evaluation.records import ClassificationResults, FoundBoxes, Results, join_boxes
-from vision_core.evaluation.store import Evaluation, figures_of
+from vision_core.evaluation.store import Evaluation, figures_of, why_outdated
 
 if TYPE_CHECKING:
     from vision_core.training.objectives import Verdict
@@ -86,7 +86,7 @@ def robustness(
 
     Raises:
         SettingsError: an unknown kind.
-        DataError, ModelError, WeightsError: the run or its pictures are gone.
+        DataError, ModelError, WeightsError: the run or its pictures are gone, or others than were evaluated.
     """
     for kind in kinds:
         if kind not in CORRUPTIONS:
@@ -99,6 +99,8 @@ def robustness(
     steps: list[tuple[str, int]] = [] if document["clean"] else [("", 0)]
     done: Mapping[str, Any] = document["spoilt"]
     steps += [(kind, n) for kind in kinds for n in SEVERITIES if str(n) not in done.get(kind, {})]
+    if steps and (why := why_outdated(evaluation)):
+        raise DataError(f"{why} Evaluate the run again first.")
     for number, (kind, severity) in enumerate(steps):
         told = None if progress is None else _told(progress, kind, severity, number, len(steps))
         found = figures_of(_answers(evaluation, chosen, kind, severity, seed, told))

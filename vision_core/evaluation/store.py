@@ -127,8 +127,15 @@ class Evaluation:
         """The data set as it is now, with the labels of the task.
 
         Raises:
-            DataError: it is gone.
+            DataError: it is gone, or `rows` are other pictures in it now.
         """
+        index = self._index()
+        paths = index.images["path"]
+        if self.rows.max(initial=-1) >= len(index) or paths.take(self.rows).to_pylist() != self.about["pictures"]:
+            raise DataError(f"Pictures of {self.data!r} came or went since the evaluation: evaluate the run again.")
+        return index
+
+    def _index(self) -> DatasetIndex:
         if self.is_own:
             return DatasetIndex.load(self.run.path / "data")
         from vision_core.training.task_data import for_task, open_data

@@ -24,7 +24,8 @@ def trained_run(data: Dataset, task: Any, name: str, seed: int = 0, **changes: A
     (run.path / BEST).parent.mkdir()
     (run.path / BEST).write_bytes(bytes([seed]))
     judged = subject(run.path)
-    run.extend_config(class_names=list(judged.data.class_names), multi_label=judged.data.multi_label)
+    names = list(judged.data.class_names)
+    run.extend_config(class_names=names, multi_label=judged.data.multi_label, input_size_px=300)
     run.write(STATUS, {"state": "finished"})
     metric = "map" if task == "detection" or judged.data.multi_label else "top1"
     line = {"epoch": 1, "monitor": metric, "metrics": {metric: 0.5}, "best": True, "seconds": 1.0}

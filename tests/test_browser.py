@@ -41,6 +41,8 @@ MAY_BE_MISSING = (
     "/Data/_stcore/host-config",
     "/Train/_stcore/health",
     "/Train/_stcore/host-config",
+    "/Evaluate/_stcore/health",
+    "/Evaluate/_stcore/host-config",
     "/Costs/_stcore/health",
     "/Costs/_stcore/host-config",
     "/media/",

@@ -55,7 +55,7 @@ def error_bars(report: ErrorBreakdown) -> Figure:
         customdata=[[name] for _, name, _ in known],
         hovertext=[_counted(report, name) for _, name, _ in known],
         hovertemplate="%{hovertext}<br>AP50 would rise by %{x:.2f} points<extra></extra>",
-        unselected={"marker": {"opacity": 0.45}, "textfont": {"color": "#7B7B7B"}},
+        unselected={"marker": {"opacity": 0.45}},
     )
     for row, name in enumerate(names):
         if gains[name] is None:

@@ -88,13 +88,21 @@ def detected() -> DetectionResults:
     )
 
 
-def test_runs_of_both_tasks_stand_on_one_yardstick(monkeypatch: pytest.MonkeyPatch) -> None:
+def kept_evaluations(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     elsewhere = classified(tuple(f"other/{name}" for name in PICTURES))
     kept = {"classifier": classified(), "detector": detected(), "crops": elsewhere}
-    monkeypatch.setattr(
-        quality, "kept_evaluation", lambda run: SimpleNamespace(results=kept[run]) if run in kept else None
-    )
-    found = on_the_yardstick(["classifier", "detector", "crops", "new", "classifier"], samples=50)
+
+    def evaluation(run: str) -> SimpleNamespace | None:
+        if run not in kept:
+            return None
+        return SimpleNamespace(results=kept[run], task=kept[run].task, run=SimpleNamespace(path=folder / run))
+
+    monkeypatch.setattr(quality, "kept_evaluation", evaluation)
+
+
+def test_runs_of_both_tasks_stand_on_one_yardstick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    kept_evaluations(monkeypatch, tmp_path)
+    found = on_the_yardstick(["classifier", "detector", "crops", "new", "classifier"], samples=100)
     assert found.pictures == 8
     assert found.of["classifier"]["presence_f1"].value == 1.0
     best = found.of["detector"]["presence_ap"]
@@ -104,6 +112,17 @@ def test_runs_of_both_tasks_stand_on_one_yardstick(monkeypatch: pytest.MonkeyPat
     assert "count_mae" not in found.of["classifier"]
     assert found.missing["new"] == quality.NOT_EVALUATED
     assert "not judged on the same pictures" in found.missing["crops"]
+
+
+def test_a_detector_is_asked_at_the_threshold_that_its_run_keeps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept_evaluations(monkeypatch, tmp_path)
+    (tmp_path / "detector").mkdir()
+    (tmp_path / "detector" / "config.json").write_text('{"score_threshold": 0.95}')
+    figures = on_the_yardstick(["detector"], samples=100).of["detector"]
+    assert figures["presence_f1"].value == 0.0  # every box scores less
+    assert figures["presence_ap"].value > 0.5
 
 
 def test_without_evaluations_there_is_nothing_to_set_beside(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from vision_core.costs.bench_rows import Row, labels, usable
 from vision_core.costs.pareto import Point
 from vision_core.errors import DataError, VisionError
+from vision_core.evaluation.applied import applied_threshold
 from vision_core.evaluation.store import Evaluation, list_evaluations
 from vision_core.evaluation.yardstick import side_by_side
 from vision_core.models.catalogue import get_spec
@@ -61,6 +62,11 @@ def kept_evaluation(run: str) -> Evaluation | None:
     return (own or found or [None])[0]
 
 
+def kept_threshold(evaluation: Evaluation) -> float | None:
+    """The score from which on the run's boxes are shown; None of a classifier, and where the usual one holds."""
+    return applied_threshold(evaluation.run.path) if evaluation.task == "detection" else None
+
+
 def on_the_yardstick(runs: Sequence[str], samples: int = 1000) -> OnTheYardstick:
     """These runs on the pictures and classes that they have in common.
 
@@ -75,7 +81,8 @@ def on_the_yardstick(runs: Sequence[str], samples: int = 1000) -> OnTheYardstick
             missing[run] = NOT_EVALUATED
             continue
         try:
-            stand = side_by_side([one.results for one in (*together.values(), kept)])
+            known = (*together.values(), kept)
+            stand = side_by_side([one.results for one in known], scores=[kept_threshold(one) for one in known])
         except DataError as error:
             missing[run] = str(error)
             continue

@@ -22,6 +22,7 @@ from vision_core.costs.quality import (
     Quality,
     as_published,
     kept_evaluation,
+    kept_threshold,
     on_the_yardstick,
     points,
 )
@@ -172,7 +173,7 @@ def _yardstick(runs: tuple[str, ...], keys: tuple[str, ...]) -> OnTheYardstick:
 
 def _key(run: str) -> str:
     found = kept_evaluation(run)
-    return "" if found is None else found.key
+    return "" if found is None else f"{found.key}|{kept_threshold(found)}"
 
 
 def _title(model: str, rows: Sequence[Row]) -> str:

@@ -58,6 +58,8 @@ def test_an_unknown_figure_is_named_with_what_is_close() -> None:
         ("images_per_second", 1234.5, "1,234 pictures/s"),
         ("parameters", 4_652_008, "4.65 M"),
         ("parameters", 12, "12"),
+        ("parameters", 999_700, "1 M"),
+        ("latency_ms_p50", 999.7, "1,000 ms"),
         ("flops", 7.7e8, "770 MFLOP"),
         ("peak_memory_bytes", 2.3e9, "2.3 GB"),
         ("usd_per_million", 1234.5, "$1,234.50"),

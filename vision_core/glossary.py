@@ -92,12 +92,15 @@ def say(name: str, value: float | None, task: str = "") -> str:
     if unit in ("number", "FLOP", "MAC"):
         letters = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))
         return _with_prefix(value, unit if unit != "number" else "", letters)
-    return f"{value:,.0f} {unit}".strip() if abs(value) >= 1000 else f"{value:.3g} {unit}".strip()
+    return f"{value:,.0f} {unit}".strip() if abs(value) >= _ROUNDS_TO_1000 else f"{value:.3g} {unit}".strip()
+
+
+_ROUNDS_TO_1000 = 999.5  # from here on three digits would say "1e+03"
 
 
 def _with_prefix(value: float, unit: str, letters: tuple[tuple[str, float], ...]) -> str:
     for letter, size in letters:
-        if abs(value) >= size:
+        if abs(value) >= size / 1000 * _ROUNDS_TO_1000:
             return f"{value / size:.3g} {letter}{unit}"
     return f"{value:.3g} {unit}".strip()
 

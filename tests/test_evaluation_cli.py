@@ -53,6 +53,18 @@ def test_details_of_a_detector(runs: tuple[RunFolder, RunFolder]) -> None:
 
 
 @pytest.mark.usefixtures("workspace")
+def test_pictures_of_other_splits_are_not_passed_over_in_silence(
+    runs: tuple[RunFolder, RunFolder], tmp_path: Path
+) -> None:
+    other = scenes(tmp_path / "other", {"train": 4, "test": 2}, objects=1)
+    command = ["evaluate", str(runs[1].path), "--data", str(other)]
+    assert "2 of 6 pictures are of the split 'test'; --split all" in CliRunner().invoke(app, command).stderr
+    every = CliRunner().invoke(app, [*command, "--split", "all", "--json"])
+    assert json.loads(every.stdout)["images"] == 6
+    assert "--split all" not in every.stderr
+
+
+@pytest.mark.usefixtures("workspace")
 def test_both_tasks_on_one_yardstick(runs: tuple[RunFolder, RunFolder], tmp_path: Path) -> None:
     found, shown = said("compare", *(run.path for run in runs))
     classifier, detector = found["runs"]

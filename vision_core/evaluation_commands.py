@@ -5,6 +5,7 @@ As in `__main__`: JSON on standard output with `--json`, progress on standard er
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,6 +51,9 @@ def evaluate(
     from vision_core.evaluation.store import evaluate_run
 
     evaluation = evaluate_run(found.path, data, split, Stages(), again)
+    if data is not None and (every := len(evaluation.index)) > len(evaluation.results):
+        judged, of = len(evaluation.results), f"of the split {evaluation.split!r}" if evaluation.split else "labelled"
+        print(f"{judged} of {every} pictures are {of}; --split all judges every labelled one.", file=sys.stderr)
     said = evaluation.summary()
     about = {name: said[name] for name in ("split", "images", "data", "left_out")}
     result = {

@@ -46,7 +46,12 @@ def draw(evaluation: Evaluation) -> None:
         return
     kinds = list(dict.fromkeys(one.by for one in found))
     wanted = st.pills(
-        "By", kinds, selection_mode="multi", key=f"evaluate_slice_by_{evaluation.key}", help="All at first."
+        "By",
+        kinds,
+        selection_mode="multi",
+        format_func=plain,
+        key=f"evaluate_slice_by_{evaluation.key}",
+        help="All at first.",
     )
     shown = [one for one in found if not wanted or one.by in wanted]
     weak = [one for one in shown if one.weak]

@@ -102,7 +102,7 @@ def test_the_best_threshold_is_applied_and_compare_starts_with_it(
     expect(tab.page.get_by_text(f"This run keeps score {best}")).to_be_visible()
     tab.settled()
     tab.page.goto(f"{server.url}/Compare?compare=Detectors&detectors={runs['boxes'].path}")
-    expect(tab.page.get_by_test_id("stSlider").first).to_contain_text(best)
+    expect(tab.page.get_by_test_id("stSlider").first).to_contain_text(best[:4])
 
 
 def test_a_chart_is_taken_away_as_a_file(tab: Tab, server: Server, runs: dict[str, RunFolder]) -> None:
@@ -120,7 +120,6 @@ def test_a_chart_is_taken_away_as_a_file(tab: Tab, server: Server, runs: dict[st
 
 def test_a_metric_explains_itself(tab: Tab, server: Server, runs: dict[str, RunFolder]) -> None:
     show(tab, server, runs["boxes"])
-    expect(tab.page.get_by_text("AP (COCO)").first).to_be_visible()
     tab.page.get_by_role("button", name=re.compile("^AP50")).first.click()
     expect(tab.page.get_by_text("What is good").first).to_be_visible()
 

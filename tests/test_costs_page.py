@@ -247,6 +247,22 @@ def test_every_assumption_moves_the_totals(page: OpenPage) -> None:
     assert "CO₂ a year" in words(app)
 
 
+def test_labels_boxes_and_objects_a_picture_are_those_of_the_data_set(page: OpenPage) -> None:
+    from vision_core.data.effort import labels_per_image
+    from vision_core.data.library import add_shelf
+
+    dataset = add_shelf(3)
+    index = dataset.index()
+    written("mine", rows(), "finished")
+    app = page(show="Money")
+    amounts = {box.label: box.value for box in app.number_input}
+    boxes = round(index.boxes.num_rows / len(index), 1)
+    assert (amounts["Boxes a picture"], amounts["Objects a picture"]) == (boxes, boxes)
+    assert amounts["Labels a picture"] == round(labels_per_image(index) or 0, 1) > 1
+    assert f"{amounts['Labels a picture']:g} to a picture" in words(app).replace("\\", "")
+    assert "without naming what is in them" in words(app)
+
+
 def test_with_one_task_only_that_way_is_reckoned(page: OpenPage) -> None:
     written("mine", rows()[:3], "finished")
     app = page(show="Money")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.labelling_cases import PATHS, add, small_index
-from vision_core.data.effort import Amount, Bill, Rate, Work, bill, count_work, measure, published
+from vision_core.data.effort import Amount, Bill, Rate, Work, bill, count_work, labels_per_image, measure, published
 from vision_core.data.label_operations import Operation
 from vision_core.data.labelling import Labelling
 
@@ -34,6 +34,17 @@ def test_seconds_belong_to_pictures_boxes_and_proposals() -> None:
     assert (pace.label.count, pace.label.median_s) == (2, pytest.approx(3.5))
     assert (pace.looking.count, pace.looking.median_s) == (2, pytest.approx(2.0))
     assert (pace.box.low_s, pace.box.high_s) == (pytest.approx(3.75), pytest.approx(5.25))
+
+
+def test_a_picture_shows_as_many_labels_as_classes_by_label_or_box() -> None:
+    index = small_index()
+    shows = [
+        {*(record.labels or ()), *map(index.class_name, record.class_ids.tolist())}
+        for record in index
+        if record.labels is not None or record.boxes_xyxy is not None
+    ]
+    assert labels_per_image(index) == pytest.approx(sum(map(len, shows)) / len(shows))
+    assert labels_per_image(index.take([])) is None
 
 
 def test_one_long_pause_does_not_move_the_median() -> None:

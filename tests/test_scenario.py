@@ -60,6 +60,19 @@ def test_crops_that_are_named_one_by_one_cost_labels_too() -> None:
     assert (named.labelling_usd.value or 0) - (plain.labelling_usd.value or 0) == pytest.approx(3000 * 3.6 / 3600 * 20)
 
 
+def test_a_pace_of_one_label_is_paid_for_each_class_that_a_picture_shows() -> None:
+    each = Pace("a label", Rate(image_s=3.6), "somebody", each_label=True)
+    once = scenario(labels_per_picture=6.0).ways(ROWS)[0].labelling_usd
+    many = scenario(labels_per_picture=6.0, label_pace=each).ways(ROWS)[0].labelling_usd
+    assert (once.value, many.value) == (pytest.approx(20), pytest.approx(6 * 20))
+    assert (many.note, once.note) == (
+        "6,000 labels: 6.0 h at 20 USD/h, after somebody",
+        "1,000 pictures: 1.0 h at 20 USD/h, after somebody",
+    )
+    named = scenario(labels_per_picture=6.0, label_pace=each, crops_are_named=True).ways(ROWS)
+    assert (named[2].labelling_usd.value or 0) - (named[1].labelling_usd.value or 0) == pytest.approx(3 * 20)
+
+
 def test_a_way_without_a_measurement_is_absent_and_one_that_failed_says_why() -> None:
     assert [way.kind for way in scenario().ways({"detection": ROWS["detection"]})] == ["detection"]
     (way,) = scenario().ways({"classification": broken("no compiler")})
@@ -106,5 +119,13 @@ def test_ones_own_pace_comes_first() -> None:
     boxes = [Operation(id=f"{n}", kind="add", image="a", box=f"{n}", seconds=4.0 + n) for n in range(3)]
     own = paces("detection", boxes)[0]
     assert own.rate.box_s == 5.0
-    assert own.name == "Your own: 5.0 s"
+    assert (own.name, own.named) == ("Your own: 5.0 s", True)
+    assert [pace.each_label for pace in paces("classification")][:2] == [True, False]
+    assert paces("classification")[0].name == "Naming a class in a picture: 5.1 s a label"
+    assert [pace.named for pace in paces("detection")][:2] == [False, True]
+    labels = [Operation(id=f"{n}", kind="labels", image=f"{n}", labels=("a",), seconds=4.0 + n) for n in range(3)]
+    assert (paces("classification", labels)[0].name, paces("classification", labels)[0].each_label) == (
+        "Your own: 5.0 s a picture",
+        False,
+    )
     assert paces("detection", boxes[:2])[0].name == "Extreme clicking: 7 s"

@@ -30,11 +30,19 @@ _S_PER_H = 3600
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast, or at what price, somebody labels: `name` for a list, `source` for a sentence."""
+    """How fast, or at what price, somebody labels.
+
+    Attributes:
+        name: for a list; source: for a sentence.
+        each_label: whether a picture takes it once for each class that it shows, and not once in all.
+        named: whether a box's time includes saying what is in it; None where nobody says.
+    """
 
     name: str
     rate: Rate
     source: str
+    each_label: bool = False
+    named: bool | None = None
 
 
 def paces(task: Task, operations: Sequence[Operation] = ()) -> list[Pace]:
@@ -42,10 +50,13 @@ def paces(task: Task, operations: Sequence[Operation] = ()) -> list[Pace]:
     own, found = measure(operations), []
     timed = own.label if task == "classification" else own.box
     if timed.count >= LEAST_MEASURED and timed.median_s:
-        found.append(Pace(f"Your own: {timed.median_s:.1f} s", own.rate(task), f"your own {timed.count} measurements"))
+        said = f"Your own: {timed.median_s:.1f} s" + (" a picture" if task == "classification" else "")
+        found.append(Pace(said, own.rate(task), f"your own {timed.count} measurements", named=True))
     for one in (one for one in published() if one.task == task):
         seconds, usd = one.image_s or one.box_s, one.image_usd or one.box_usd
-        found.append(Pace(f"{one.name}: {f'{seconds:g} s' if seconds else f'{usd:g} USD'}", one.rate, one.source))
+        of = "" if task == "detection" else " a label" if one.each_label else " a picture"
+        said = f"{one.name}: {f'{seconds:g} s' if seconds else f'{usd:g} USD'}{of}"
+        found.append(Pace(said, one.rate, one.source, one.each_label, one.named))
     return found
 
 
@@ -58,6 +69,7 @@ class Scenario:
         pictures_a_year, years: how many, and for how long.
         wage_per_hour: of who labels, US dollars.
         labelled_pictures, boxes_per_picture: what there is to label.
+        labels_per_picture: classes that a picture shows, on average; each is paid for where the pace is of one label.
         label_pace, box_pace: how fast.
         crops_are_named: whether the two-stage way's crops are named one by one, at the pace of labels; otherwise the
             boxes carry the names.
@@ -78,6 +90,7 @@ class Scenario:
     wage_per_hour: float = 20.0
     labelled_pictures: int = 1000
     boxes_per_picture: float = 3.0
+    labels_per_picture: float = 1.0
     crops_are_named: bool = False
     objects_per_picture: float = 3.0
     training_hours: Mapping[str, float] = field(default_factory=dict)
@@ -87,7 +100,7 @@ class Scenario:
 
     def __post_init__(self) -> None:
         at_least = {"pictures_a_year": 0, "wage_per_hour": 0, "labelled_pictures": 0, "boxes_per_picture": 0}
-        at_least |= {"objects_per_picture": 0, "trainings": 0, "watts": 0}
+        at_least |= {"labels_per_picture": 0, "objects_per_picture": 0, "trainings": 0, "watts": 0}
         for name, low in at_least.items():
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= low):
@@ -103,11 +116,7 @@ class Scenario:
         """
         found = {task: self._way(task, row) for task, row in rows.items() if task in ("classification", "detection")}
         if len(found) == 2:
-            boxes = self.labelled_pictures * self.boxes_per_picture
-            named = labelling_cost(
-                Amount(round(boxes)), self.label_pace.rate, self.wage_per_hour, self.label_pace.source
-            )
-            naming = named if self.crops_are_named else None
+            naming = self._naming() if self.crops_are_named else None
             both = two_stage(found["detection"], found["classification"], self.objects_per_picture, naming)
             found["two-stage"] = both
         return tuple(found[kind] for kind in NAMES if kind in found)
@@ -116,10 +125,11 @@ class Scenario:
         detects = task == "detection"
         boxes = self.labelled_pictures * self.boxes_per_picture if detects else 0.0
         pace = self.box_pace if detects else self.label_pace
+        labels = self.labels_per_picture if pace.each_label else None
         return Approach(
             NAMES[task],
             "detection" if detects else "classification",
-            labelling_cost(Amount(self.labelled_pictures, boxes), pace.rate, self.wage_per_hour, pace.source),
+            labelling_cost(Amount(self.labelled_pictures, boxes), pace.rate, self.wage_per_hour, pace.source, labels),
             self._training(task),
             price_per_million(_speed(row), self.price),
         )

@@ -90,12 +90,21 @@ class Span:
     high: float
 
 
-def labelling_cost(amount: Amount, rate: Rate, wage_per_hour: float, source: str) -> Measured:
-    """What labelling that much costs at that pace; `source` says whose pace it is."""
-    found = bill(amount, rate, wage_per_hour)
+def labelling_cost(
+    amount: Amount, rate: Rate, wage_per_hour: float, source: str, labels_per_picture: float | None = None
+) -> Measured:
+    """What labelling that much costs at that pace.
+
+    Args:
+        source: whose pace it is.
+        labels_per_picture: of a pace that is of one label, how many a picture gets; by default it is of a picture.
+    """
+    labels = round(amount.images * (1.0 if labels_per_picture is None else labels_per_picture))
+    found = bill(Amount(labels, amount.boxes), rate, wage_per_hour)
     if found is None:
         return unavailable("nobody measured how long this takes")
-    of = f"{amount.images:,} pictures" + (f" and {amount.boxes:,.0f} boxes" if amount.boxes else "")
+    of = f"{amount.images:,} pictures" if labels_per_picture is None else f"{labels:,} labels"
+    of += f" and {amount.boxes:,.0f} boxes" if amount.boxes else ""
     how = f"{found.hours:,.1f} h at {wage_per_hour:g} USD/h" if found.hours is not None else "a price list"
     return Measured(found.money, "estimated", f"{of}: {how}, after {source}")
 

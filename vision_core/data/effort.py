@@ -22,6 +22,7 @@ from typing import Any, get_args
 import numpy as np
 import yaml
 
+from vision_core.data.index import DatasetIndex
 from vision_core.data.label_operations import Operation
 from vision_core.data.labelling import Labelling
 from vision_core.errors import DataError
@@ -173,6 +174,14 @@ def count_work(labelling: Labelling) -> Work:
     return Work(len(index), int(labelled.sum()), int(searched.sum()), int(boxes.sum()))
 
 
+def labels_per_image(index: DatasetIndex) -> float | None:
+    """How many classes a picture shows, by label or box, on average; None when nobody labelled or searched any."""
+    known = index.images["labels"].is_valid().to_numpy() | index.image_column("annotated")
+    rows, ids = index.label_pairs()
+    pairs = np.stack([np.append(rows, index.box_column("image")), np.append(ids, index.box_column("class_id"))])
+    return float(np.unique(pairs, axis=1).shape[1] / known.sum()) if known.any() else None
+
+
 @dataclass(frozen=True)
 class Bill:
     """Hours of work (None for a price list, which sells labels and not hours) and what it costs."""
@@ -205,6 +214,9 @@ class Published:
         image_s, box_s: seconds; image_usd, box_usd: US dollars. Exactly one of the four is given.
         source, year: where and when it was published (a price list says no year).
         seen_in: where it was read, on the date `looked_up`.
+        each_label: whether `image_s` is of one class in a picture, to be spent again for each further class; otherwise
+            it is of a picture, whatever that shows.
+        named: whether a box's figure includes saying what is in it; None where nobody says.
     """
 
     name: str
@@ -218,6 +230,8 @@ class Published:
     box_s: float = 0.0
     image_usd: float = 0.0
     box_usd: float = 0.0
+    each_label: bool = False
+    named: bool | None = None
 
     @property
     def rate(self) -> Rate:

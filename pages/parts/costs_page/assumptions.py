@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -15,6 +16,7 @@ from vision_core.costs.bench_rows import Row
 from vision_core.costs.prices import Price, load_prices
 from vision_core.costs.scenario import Pace, Scenario, paces
 from vision_core.costs.totals import pictures_text
+from vision_core.data.effort import labels_per_image
 from vision_core.data.journal import read_operations
 from vision_core.data.label_operations import Operation
 from vision_core.data.library import Dataset, list_datasets
@@ -27,11 +29,27 @@ from vision_core.types import Task
 PERIODS = {"a year": 1.0, "a month": 12.0, "a day": 365.0}
 MOST_PICTURES = 10**13
 _PICTURES, _BOXES = 1000, 3.0
+_NAMED = {
+    True: "naming what is in them included",
+    False: "without naming what is in them, which comes on top where there are several classes",
+    None: "which does not say whether naming what is in them is included",
+}
 
 
 def draw(rows: Mapping[str, Row]) -> Scenario | None:
     """The inputs; None where the price list cannot be read, and the page says why."""
     volume, labelling, training = wrapped("assumptions", 3)
+    with labelling:
+        st.markdown("##### :material/edit: Labelling")
+        dataset = _dataset()  # before everything that it fills in
+        images, labels, boxes = _amounts()
+        wage = st.number_input("Wage, USD an hour", 0.0, 1000.0, step=1.0, key=kept.first("wage", 20.0))
+        label_pace, box_pace = _paces(dataset)
+        named = st.toggle(
+            "Crops are named one by one",
+            key=kept.first("named", False),
+            help="Off: the boxes carry the names, and the two-stage way's classifier learns from what they show.",
+        )
     with volume:
         st.markdown("##### :material/stacked_line_chart: Use")
         pictures = _volume()
@@ -43,18 +61,8 @@ def draw(rows: Mapping[str, Row]) -> Scenario | None:
             1000.0,
             step=0.5,
             key=kept.first("objects", _BOXES),
-            help="So many crops does the two-stage way's classifier look at, on average.",
-        )
-    with labelling:
-        st.markdown("##### :material/edit: Labelling")
-        dataset = _dataset()
-        images, boxes = _amounts()
-        wage = st.number_input("Wage, USD an hour", 0.0, 1000.0, step=1.0, key=kept.first("wage", 20.0))
-        label_pace, box_pace = _paces(dataset)
-        named = st.toggle(
-            "Crops are named one by one",
-            key=kept.first("named", False),
-            help="Off: the boxes carry the names, and the two-stage way's classifier learns from what they show.",
+            help="So many crops does the two-stage way's classifier look at, on average; as many as the boxes of the "
+            "chosen data set, until you say otherwise.",
         )
     with training:
         st.markdown("##### :material/model_training: Training and electricity")
@@ -81,6 +89,7 @@ def draw(rows: Mapping[str, Row]) -> Scenario | None:
         years=float(years or 1.0),
         wage_per_hour=float(wage or 0.0),
         labelled_pictures=images,
+        labels_per_picture=labels,
         boxes_per_picture=boxes,
         crops_are_named=bool(named),
         objects_per_picture=float(objects or 0.0),
@@ -123,7 +132,7 @@ def _dataset() -> Dataset | None:
         key=kept.one_of("dataset", options, options[0]),
         on_change=_count,
         args=(known,),
-        help="Fills in the two figures below.",
+        help="Fills in the figures below, and how many objects a picture shows.",
     )
     if kept.key("images") not in st.session_state:
         _count(known)
@@ -131,22 +140,36 @@ def _dataset() -> Dataset | None:
 
 
 def _count(known: Mapping[str, Dataset]) -> None:
-    """Pictures and boxes a picture as the chosen data set has them."""
+    """Pictures, and labels, boxes and objects a picture, as the chosen data set has them."""
     dataset = known.get(st.session_state.get(kept.key("dataset"), ""))
     if dataset is None:
         return
     newest = dataset.versions[-1]
     st.session_state[kept.key("images")] = newest.images
     if newest.boxes and newest.images:
-        st.session_state[kept.key("boxes")] = round(newest.boxes / newest.images, 1)
+        for name in ("boxes", "objects"):
+            st.session_state[kept.key(name)] = round(newest.boxes / newest.images, 1)
+    with suppress(VisionError, OSError):
+        if (labels := labels_per_image(dataset.index())) is not None:
+            st.session_state[kept.key("labels")] = round(labels, 1)
 
 
-def _amounts() -> tuple[int, float]:
-    """Pictures to label, and boxes in each."""
+def _amounts() -> tuple[int, float, float]:
+    """Pictures to label, and labels and boxes of each."""
+    images = st.number_input("Pictures to label", 0, 10**9, step=100, key=kept.first("images", _PICTURES))
     left, right = st.columns(2)
-    images = left.number_input("Pictures to label", 0, 10**9, step=100, key=kept.first("images", _PICTURES))
-    boxes = right.number_input("Boxes a picture", 0.0, 1000.0, step=0.5, key=kept.first("boxes", _BOXES))
-    return int(images or 0), float(boxes or 0.0)
+    labels = left.number_input(
+        "Labels a picture",
+        0.0,
+        1000.0,
+        step=0.5,
+        format="%.1f",
+        key=kept.first("labels", 1.0),
+        help="How many classes a picture shows, on average. Each is paid for where the pace below is of “a label”; a "
+        "pace of “a picture” is of all of them together.",
+    )
+    boxes = right.number_input("Boxes a picture", 0.0, 1000.0, step=0.5, format="%.1f", key=kept.first("boxes", _BOXES))
+    return int(images or 0), float(labels or 0.0), float(boxes or 0.0)
 
 
 def _paces(dataset: Dataset | None) -> tuple[Pace | None, Pace | None]:
@@ -212,8 +235,10 @@ def _trained(model: str) -> tuple[float | None, bool]:
 
 
 def explain(scenario: Scenario) -> str:
-    """What the labelling figures rest on, in a sentence, as Markdown."""
+    """What the labelling figures rest on, in a few sentences, as Markdown."""
+    label, box = scenario.label_pace, scenario.box_pace
+    each = f"{scenario.labels_per_picture:g} to a picture" if label.each_label else "all of a picture's at once"
     return plain(
-        f"Labels after {scenario.label_pace.source}; boxes after {scenario.box_pace.source}. One worker a label: "
+        f"Labels, {each}, after {label.source}; boxes after {box.source}, {_NAMED[box.named]}. One worker a label: "
         "asking two or three, as is usual for quality, doubles or triples it."
     )

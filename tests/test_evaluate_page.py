@@ -170,6 +170,8 @@ def test_the_best_threshold_is_kept_with_a_click(page: OpenPage, shelf: Dataset)
     app = seen(best.click().run())
     assert applied_threshold(run.path) == float(best.label.rpartition(" ")[2])
     assert "Compare starts with it" in plain_words(app)
+    assert "was chosen on the pictures judged here" in plain_words(app)
+    assert next(button for button in app.button if button.label == best.label).disabled
     click(app, "Forget it")
     assert applied_threshold(run.path) is None
 
@@ -198,7 +200,8 @@ def test_several_runs_of_both_tasks_stand_on_one_yardstick(page: OpenPage, shelf
         assert question in said
     assert "A classifier says what is there, not how many." in said
     assert "is better by" in said
-    click(app, "Ask the classifier where to look")
+    assert "counts boxes from score 0.40 on, as nobody chose" in said
+    click(app, "Ask where the classifier looks")
     assert [what for what, _ in work.started] == ["points"]
 
 

@@ -13,7 +13,7 @@ from sklearn.metrics import precision_recall_curve
 from tests.coco_reference import drawn, evaluated, results_of
 from vision_core.errors import DataError
 from vision_core.evaluation.box_matching import RIGHT, UNCOUNTED, match
-from vision_core.evaluation.score_threshold import sweep_thresholds
+from vision_core.evaluation.score_threshold import ThresholdSweep, sweep_thresholds
 
 BOX, OTHER = (50, 50, 100, 100), (150, 150, 300, 300)
 
@@ -67,6 +67,15 @@ def test_of_equally_good_thresholds_the_one_that_shows_fewest_boxes_is_best():
     best = sweep_thresholds(results_of(truth, found, 3)).best
     assert best is not None
     assert (best.score, best.f1) == (0.9, 0.5)
+
+
+@pytest.mark.parametrize(("below", "best", "short"), [(0.2, 0.26789, 0.26), (0.262, 0.2634, 0.263), (0.1, 0.3, 0.3)])
+def test_the_best_threshold_is_said_in_few_digits_that_keep_it(below, best, short):
+    scores, counts = np.array([below, best]), np.array([3, 1])
+    sweep = ThresholdSweep(0.5, None, scores, counts, np.array([1, 1]), 1)
+    assert sweep.best is not None
+    assert sweep.best_score == short
+    assert sweep.at(short).f1 == sweep.best.f1
 
 
 def test_nothing_found_has_no_best_threshold():

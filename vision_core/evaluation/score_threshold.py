@@ -9,6 +9,7 @@ happens at every threshold; `tests/test_score_threshold.py` compares with matchi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,19 @@ class ThresholdSweep:
         if not len(self.scores):
             return None
         return self._point(len(self.scores) - 1 - int(np.argmax(self.f1[::-1])))
+
+    @property
+    def best_score(self) -> float | None:
+        """The number with fewest digits that shows the same boxes as `best`; None where no box was found."""
+        best = self.best
+        if best is None:
+            return None
+        below = self.scores[self.scores < best.score].max(initial=-np.inf)
+        for digits in range(2, 7):
+            short = round(math.floor(best.score * 10**digits) / 10**digits, digits)
+            if below < short <= best.score:
+                return short
+        return best.score
 
     def at(self, score: float) -> OperatingPoint:
         """At any threshold."""

@@ -14,11 +14,11 @@ from pages.parts.evaluate import pair, prepare
 from vision_core import background, glossary
 from vision_core.data.index import DatasetIndex
 from vision_core.evaluation import charts, comparison_charts
-from vision_core.evaluation.applied import applied_threshold
+from vision_core.evaluation.applied import applied_threshold, counted_from, flattered
 from vision_core.evaluation.charts import Bar
 from vision_core.evaluation.ground import with_boxes
 from vision_core.evaluation.store import Evaluation
-from vision_core.evaluation.yardstick import NOT_ASKED, QUESTIONS, Yardstick, side_by_side
+from vision_core.evaluation.yardstick import QUESTIONS, Yardstick, side_by_side
 
 Ends = dict[str, tuple[float, float]]
 
@@ -37,12 +37,26 @@ def draw(evaluations: Sequence[Evaluation]) -> None:
     ground = sticks[0].ground
     boxes = "with boxes" if ground.boxes is not None else "without boxes: how many and where cannot be judged"
     st.caption(f"**{len(ground):,}** pictures and **{len(ground.class_names)}** classes in common, {boxes}.")
+    _thresholds(evaluations, sticks, names)
     for note in ground.notes:
         st.caption(f":material/info: {plain(note)}")
     _questions(sticks, ends, names)
     _table(sticks, ends, names)
     _classes(sticks, names)
     pair.draw(evaluations, sticks, names, key)
+
+
+def _thresholds(evaluations: Sequence[Evaluation], sticks: Sequence[Yardstick], names: Sequence[str]) -> None:
+    """From which score on each run's answers count, and whose was chosen on these very pictures."""
+    kept = [score is not None for score in _scores(evaluations)]
+    said = [
+        f"{name} {counted_from(one.task, stick.answers.threshold, chosen)}"
+        for one, stick, name, chosen in zip(evaluations, sticks, names, kept, strict=True)
+    ]
+    st.caption(f":material/tune: For presence (F1) and counts, {plain('; '.join(said))}.")
+    for one, name in zip(evaluations, names, strict=True):
+        if why := flattered(one):
+            st.warning(f"**{plain(name)}**: {plain(why)}", icon=":material/warning:")
 
 
 def unlike(names: Sequence[str]) -> list[str]:
@@ -118,7 +132,7 @@ def _ask_where(evaluations: Sequence[Evaluation]) -> None:
             st.caption(f":material/error: {plain(one.name)}: {plain(str(work.status()['error']))}")
         waiting.append(one)
     if waiting and st.button(
-        f"Ask {'the classifier' if len(waiting) == 1 else f'{len(waiting)} classifiers'} where to look",
+        f"Ask where {'the classifier looks' if len(waiting) == 1 else f'{len(waiting)} classifiers look'}",
         icon=":material/my_location:",
         key="evaluate_points",
         help="Their activation maps are computed for every picture, so that “where?” has an answer of theirs too.",
@@ -179,7 +193,7 @@ def _example(name: str, sticks: Sequence[Yardstick], names: Sequence[str]) -> st
 
 
 def _table(sticks: Sequence[Yardstick], ends: Sequence[Ends], names: Sequence[str]) -> None:
-    """All of it in figures; what a run cannot say says why."""
+    """All of it in figures; below, why a run cannot say some."""
     rows = []
     for stick, between, run in zip(sticks, ends, names, strict=True):
         row: dict[str, str] = {"run": run}
@@ -189,14 +203,15 @@ def _table(sticks: Sequence[Yardstick], ends: Sequence[Ends], names: Sequence[st
                 said = glossary.say(name, value)
                 if value is not None and pair_of is not None and np.isfinite(pair_of).all():
                     said += f" ({explained.ends(name, pair_of)})"
-                why = stick.unanswered.get(name, "")
-                row[glossary.term(name).short] = said if value is not None else f"cannot say: {why}"
+                row[glossary.term(name).short] = said if value is not None else "cannot say"
         rows.append(row)
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, alt="Every run with its figures on the yardstick and their intervals"
     )
-    if any(NOT_ASKED in stick.unanswered.values() for stick in sticks):
-        st.caption(f":material/info: {NOT_ASKED}")
+    for stick, run in zip(sticks, names, strict=True):
+        if stick.unanswered:
+            why = " ".join(dict.fromkeys(stick.unanswered.values()))
+            st.caption(f":material/info: **{plain(run)}** cannot say all: {plain(why)}")
 
 
 def _classes(sticks: Sequence[Yardstick], names: Sequence[str]) -> None:

@@ -8,9 +8,10 @@ import streamlit as st
 
 from pages import plain, told
 from pages.parts import explained
+from pages.parts.evaluate import slowly
 from vision_core import glossary
 from vision_core.errors import VisionError
-from vision_core.evaluation.intervals import Drawing
+from vision_core.evaluation.intervals import Drawing, Progress
 from vision_core.evaluation.significance import Comparison, Figure, compare_figures, compare_several
 from vision_core.evaluation.store import Evaluation
 from vision_core.evaluation.yardstick import FIGURES, LOWER_IS_BETTER, Yardstick
@@ -58,6 +59,8 @@ def _own_figures(one: Evaluation, other: Evaluation, names: tuple[str, str]) -> 
     kind = one.task if one.task == "detection" else "several" if getattr(one.results, "multi_label", False) else "one"
     st.markdown("**By the figures of their task**")
     compared = _compared((one.key, other.key, names), _OWN[kind], one, other)
+    if compared is None:
+        return
     if isinstance(compared, str):
         st.markdown(f":gray[:material/block: {plain(compared)}]")
         return
@@ -71,25 +74,32 @@ def _own_figures(one: Evaluation, other: Evaluation, names: tuple[str, str]) -> 
             st.caption(plain(f"{said} (McNemar's test, {how}: {test.chance:.3g})."))
 
 
-@st.cache_data(show_spinner="Drawing the pictures again …", max_entries=200)
 def _compared(
-    key: tuple, figures: tuple[str, ...], _one: Evaluation, _other: Evaluation
-) -> dict[str, Comparison] | str:
-    """The comparison by each figure, or why there is none."""
-    try:
-        return compare_figures(_one.results, _other.results, figures, key[2], Drawing(samples=SAMPLES))
-    except VisionError as error:
-        return str(error)
+    key: tuple, figures: tuple[str, ...], one: Evaluation, other: Evaluation
+) -> dict[str, Comparison] | str | None:
+    """The comparison by each figure, or why there is none; None where it was stopped."""
+
+    def work(progress: Progress) -> dict[str, Comparison] | str:
+        try:
+            how = Drawing(samples=SAMPLES)
+            return compare_figures(one.results, other.results, figures, key[2], how, progress)
+        except VisionError as error:
+            return str(error)
+
+    return slowly.found(("compared", key, figures), work, "Comparing by their own figures", "compared")
 
 
-@st.cache_data(show_spinner="Drawing the pictures again …", max_entries=100)
 def _gaps(
-    key: tuple, pair: tuple[int, int], names: tuple[str, str], _sticks: Sequence[Yardstick]
-) -> dict[str, Comparison]:
-    one, other = _sticks[pair[0]], _sticks[pair[1]]
+    key: tuple, pair: tuple[int, int], names: tuple[str, str], sticks: Sequence[Yardstick]
+) -> dict[str, Comparison] | None:
+    one, other = sticks[pair[0]], sticks[pair[1]]
     both = [name for name in FIGURES if one.figures[name] is not None and other.figures[name] is not None]
-    figures = [Figure(name, name in LOWER_IS_BETTER, _unit(name)) for name in both]
-    return compare_several(one.resampled, other.resampled, len(one.ground), figures, names, Drawing(samples=SAMPLES))
+    figures, how = [Figure(name, name in LOWER_IS_BETTER, _unit(name)) for name in both], Drawing(samples=SAMPLES)
+
+    def work(progress: Progress) -> dict[str, Comparison]:
+        return compare_several(one.resampled, other.resampled, len(one.ground), figures, names, how, progress)
+
+    return slowly.found(("gaps", key, pair, names), work, "Comparing on the yardstick", "gaps")
 
 
 def _unit(name: str) -> str:
@@ -99,6 +109,8 @@ def _unit(name: str) -> str:
 
 def _yardstick(sticks: Sequence[Yardstick], names: Sequence[str], key: tuple, pair: tuple[int, int]) -> None:
     gaps = _gaps(key, pair, (names[pair[0]], names[pair[1]]), sticks)
+    if gaps is None:
+        return
     for name in FIGURES:
         title = glossary.term(name).title
         if name in gaps:

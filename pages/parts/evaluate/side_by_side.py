@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages import plain, told
 from pages.parts import explained, figures
-from pages.parts.evaluate import pair, prepare
+from pages.parts.evaluate import pair, prepare, slowly
 from vision_core import background, glossary
 from vision_core.data.index import DatasetIndex
 from vision_core.evaluation import charts, comparison_charts
@@ -33,7 +33,7 @@ def draw(evaluations: Sequence[Evaluation]) -> None:
     points = [_points(one) for one in evaluations]
     key = (tuple(one.key for one in evaluations), tuple(_scores(evaluations)), tuple(p is not None for p in points))
     sticks = _sticks(key, list(evaluations), points)
-    ends = _ends(key, sticks)
+    ends = _ends(key, sticks, names)
     ground = sticks[0].ground
     boxes = "with boxes" if ground.boxes is not None else "without boxes: how many and where cannot be judged"
     st.caption(f"**{len(ground):,}** pictures and **{len(ground.class_names)}** classes in common, {boxes}.")
@@ -103,9 +103,16 @@ def _on_ground(asked: dict, pictures: Sequence[str], class_names: Sequence[str])
     return found
 
 
-@st.cache_data(show_spinner="Drawing the pictures again …", max_entries=32)
-def _ends(key: tuple, _sticks: list[Yardstick]) -> list[Ends]:
-    return [stick.intervals() for stick in _sticks]
+def _ends(key: tuple, sticks: list[Yardstick], names: Sequence[str]) -> list[Ends]:
+    """Of each run; none where the visitor stopped it."""
+    found = []
+    for number, (stick, name) in enumerate(zip(sticks, names, strict=True)):
+        words = f"Intervals of {plain(name)}"
+        ends = slowly.found(
+            ("ends", key, number), lambda told, it=stick: it.intervals(progress=told), words, f"ends_{number}"
+        )
+        found.append(ends or {})
+    return found
 
 
 def _arguments(one: Evaluation) -> dict[str, object]:

@@ -14,6 +14,7 @@ from tests.test_totals import WAYS, way
 from vision_core.costs import bench_charts
 from vision_core.costs.cost_charts import Axis, pareto
 from vision_core.costs.pareto import Point, judge
+from vision_core.costs.roof import Roof, raised
 from vision_core.costs.total_charts import cost_by_volume, cost_parts
 from vision_core.costs.totals import Approach, crossings
 
@@ -145,6 +146,22 @@ def test_layers_lie_where_their_figures_put_them() -> None:
     bars = traces(bench_charts.layer_times(layers(), most=5))[0]
     assert sum(bars.x) == pytest.approx(sum(one["time_ms"] for one in layers()))
     assert len(bars.x) == 6
+
+
+def test_no_layer_lies_above_the_roof() -> None:
+    machine = {"flops_per_second": 5e10, "bytes_per_second": 1e10}
+    assert raised(machine, layers()) == Roof(5e10, 1e10)
+    busy = {"flops_per_second": 1e9, "bytes_per_second": 1e8}
+    roof = raised(busy, layers())
+    known = [(one["flops"], one["bytes_moved"], one["time_ms"] / 1000) for one in layers()]
+    for flops, moved, seconds in known:
+        assert flops / seconds <= min(roof.flops_per_second, flops / moved * roof.bytes_per_second) * (1 + 1e-12)
+    assert roof.flops_per_second == pytest.approx(max(flops / seconds for flops, _, seconds in known))
+    assert "arithmetic (1 GFLOP/s measured) and of memory (0.1 GB/s measured)" in roof.words
+    assert "memory" not in raised(busy | {"bytes_per_second": 1e12}, layers()).words
+    line = trace(bench_charts.roofline(layers(), busy), "most this machine can do")
+    assert max(line.y) == pytest.approx(roof.flops_per_second / 1e9)
+    assert "raised to the quickest layer" in line.hovertemplate
 
 
 def test_the_stages_are_drawn_in_their_order() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from vision_core.charts import COLOURS, FRAME_PX, LEGEND_PX, escape
 from vision_core.costs.bench_rows import Row, labels, series, shortened, usable
 from vision_core.costs.cost_charts import GREY, log_axis, short
+from vision_core.costs.roof import Roof, raised
 from vision_core.data.charts import framed, sentence
 
 if TYPE_CHECKING:
@@ -168,7 +169,8 @@ def roofline(layers: Sequence[Layer], machine: Mapping[str, float] | None = None
     """Layers by arithmetic for each byte moved and arithmetic a second reached; the dots' area is the time they take.
 
     Args:
-        machine: the `flops_per_second` and `bytes_per_second` that this machine reaches; no roof is drawn without.
+        machine: the `flops_per_second` and `bytes_per_second` that this machine reaches, raised where a layer was
+            quicker (`vision_core.costs.roof`); no roof is drawn without.
     """
     known = [one for one in layers if one.get("flops") and one.get("bytes_moved") and one.get("time_ms")]
     if not known:
@@ -198,7 +200,7 @@ def roofline(layers: Sequence[Layer], machine: Mapping[str, float] | None = None
             "%{customdata[3]:.4~g} MFLOP, %{x:.3~g} FLOP/byte, %{y:.3~g} GFLOP/s<extra>%{fullData.name}</extra>",
         )
     if machine:
-        _roof(figure, [one["flops"] / one["bytes_moved"] for one in known], machine)
+        _roof(figure, [one["flops"] / one["bytes_moved"] for one in known], raised(machine, known))
     _log_axes(figure)
     figure.update_layout(showlegend=True, hovermode="closest")
     return figure
@@ -222,9 +224,10 @@ def _kinds(layers: Sequence[Layer]) -> dict[str, list[Layer]]:
     return few | ({_OTHER_KIND: [*few.get(_OTHER_KIND, []), *rest]} if rest else {})
 
 
-def _roof(figure: Figure, intensities: Sequence[float], machine: Mapping[str, float]) -> None:
+def _roof(figure: Figure, intensities: Sequence[float], roof: Roof) -> None:
     """What the machine can do at most: bound by memory at the left of the ridge, by arithmetic at its right."""
-    peak, bandwidth = machine["flops_per_second"], machine["bytes_per_second"]
+    peak, bandwidth = roof.flops_per_second, roof.bytes_per_second
+    hint = "<br>raised to the quickest layer" if roof.words else ""
     ridge = peak / bandwidth
     xs = sorted({min(*intensities, ridge) / 2, ridge, max(*intensities, ridge) * 2})
     figure.add_scatter(
@@ -233,7 +236,7 @@ def _roof(figure: Figure, intensities: Sequence[float], machine: Mapping[str, fl
         mode="lines",
         name="most this machine can do",
         line={"color": GREY, "width": 2, "dash": "dash"},
-        hovertemplate="at most %{y:.3~g} GFLOP/s at %{x:.3~g} FLOP/byte<extra></extra>",
+        hovertemplate=f"at most %{{y:.3~g}} GFLOP/s at %{{x:.3~g}} FLOP/byte{hint}<extra></extra>",
     )
 
 

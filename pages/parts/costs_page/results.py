@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from pages import plain
@@ -13,10 +11,8 @@ from pages.parts.costs_page import table, tradeoff
 from pages.parts.costs_page.wrapped import wrapped
 from vision_core.costs import bench_charts
 from vision_core.costs.bench_rows import Row, labels, usable
+from vision_core.costs.roof import raised
 from vision_core.data.wording import plural
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 
 def draw(rows: Sequence[Row], key: str) -> None:
@@ -100,11 +96,9 @@ def _layers(rows: Sequence[Row], key: str) -> None:
     view = st.segmented_control(
         "View", ["Roofline", "Layers by time"], default="Roofline", required=True, key=f"bench_layer_view_{key}"
     )
-    chart: Figure
-    if view == "Roofline":
-        chart = bench_charts.roofline(layers, names[name].get("roof"))
-    else:
-        chart = bench_charts.layer_times(layers)
+    roof = names[name].get("roof")
+    is_roofline = view == "Roofline"
+    chart = bench_charts.roofline(layers, roof) if is_roofline else bench_charts.layer_times(layers)
     slowest = max(layers, key=lambda one: float(one.get("time_ms") or 0.0))
     total = sum(float(one.get("time_ms") or 0.0) for one in layers) or 1.0
     words = f"{slowest['name']} takes the most time: {float(slowest['time_ms'] or 0.0) / total:.0%} of all layers'."
@@ -117,3 +111,5 @@ def _layers(rows: Sequence[Row], key: str) -> None:
         help=explained.brief("roofline"),
     )
     st.caption(plain(words))
+    if is_roofline and roof and (why := raised(roof, layers).words):
+        st.caption(f":material/info: {plain(why)}")

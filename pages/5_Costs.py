@@ -36,10 +36,10 @@ def measured(found: list[BenchFolder], show: str) -> None:
     if not found:
         st.info("Nothing has been measured yet: choose models under “Measure”.", icon=":material/timer:")
         return
-    bench = benches.choose(found)
+    bench, state = benches.choose(found)
     rows = benches.rows_of(bench, found)
     if bench is not None:
-        benches.standing(bench, rows)
+        benches.standing(bench, rows, state)
     if show == MONEY:
         money.draw(rows)
     else:

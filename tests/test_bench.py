@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import math
 import os
@@ -35,6 +36,13 @@ QUICK = ("--seconds", "0.02")
 
 
 # --- plans ---
+
+
+def test_a_long_name_is_cut_between_words() -> None:
+    assert doctest.testmod(bench_store).failed == 0
+    assert bench_store.cut("  two \n words ") == "two words"
+    assert bench_store.cut("a" * 90) == "a" * 79 + "…"
+    assert all(len(bench_store.cut("word " * 40, longest)) <= longest for longest in range(10, 90))
 
 
 def test_every_combination_is_a_cell() -> None:

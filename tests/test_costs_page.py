@@ -105,7 +105,7 @@ def test_measure_starts_what_the_form_says_and_shows_it(page: OpenPage) -> None:
     )
     assert list_benches()[0].name == "EfficientNet-Lite0"
     assert app.query_params["bench"] == list_benches()[0].id
-    assert "Waits until the measurement before it has ended" in words(app)
+    assert "Starting …" in words(app)
     assert button(app, "Cancel")
 
 
@@ -134,6 +134,21 @@ def test_while_it_measures_progress_rows_and_cancel_are_there(page: OpenPage) ->
     assert len(every(app, "dataframe")) == 1
     click(app, "Cancel")
     assert bench.files.asked() == "cancel"
+
+
+def test_one_that_waits_says_for_what_and_its_name_in_the_list_follows_its_state(page: OpenPage) -> None:
+    bench = written("mine", [], "queued", stage=bench_store.WAITING)
+    app = page()
+    assert "Waits for other work on this machine, such as an evaluation" in words(app)
+    chosen = select(app, "Measurement")
+    assert chosen.options == ["mine · waiting"]
+    for state, word in (("running", "measuring"), ("cancelled", "stopped")):
+        bench.files.write("status.json", bench.files.read("status.json") | {"state": state})
+        seen(app.run())
+        now = select(app, "Measurement")
+        assert (now.options, now.value) == ([f"mine · {word}"], bench.id)
+        assert now.key != chosen.key  # or a browser goes on showing the old words
+        chosen = now
 
 
 STATES = {"failed": "It ended badly.", "cancelled": "stopped", "interrupted": "What it had measured is here"}

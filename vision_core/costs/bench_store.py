@@ -43,6 +43,10 @@ from vision_core.training.peers import lone_environment
 PLAN, ROWS, GO, COSTS = "plan.json", "rows.jsonl", "go", "costs.json"
 _SAME = ("model", "device", "precision", "engine", "batch_size", "threads", "input_size_px")
 """What two rows of one run agree in where the newer replaces the older."""
+WAITING = "waiting for other work to end"
+"""The stage of one whose turn has not come."""
+MOST_CHARACTERS = 80
+"""Of a name."""
 _LONG = ("layers", "roof", "samples_ms")
 """What a run's own summary of its costs leaves out."""
 
@@ -174,7 +178,7 @@ def start_bench(plan: BenchPlan, name: str = "", folder: Path | None = None) -> 
     now = datetime.now(timezone.utc)
     path = folder or ensure_folder(benches_folder()) / f"{now.strftime('%Y%m%d-%H%M%S-%f')}-{uuid4().hex[:4]}"
     bench = BenchFolder(ensure_folder(path))
-    about = {"name": name.strip()[:80] or _default_name(plan), "made_at": now.isoformat(timespec="seconds")}
+    about = {"name": cut(name) or _default_name(plan), "made_at": now.isoformat(timespec="seconds")}
     total = sum(1 for _ in plan.cells())
     try:
         bench.files.write(ABOUT, about | ({"for": _identity(os.getpid())} if folder else {}))
@@ -219,6 +223,19 @@ def _known_model(name: str) -> str:
         return get_spec(name).name
     read_run(Path(path))
     return str(Path(path).resolve())
+
+
+def cut(name: str, longest: int = MOST_CHARACTERS) -> str:
+    """A name in so many characters, cut between words where it has any.
+
+    >>> cut("EfficientNet-Lite0, ResNet-18 and 3 more", 32)
+    'EfficientNet-Lite0, ResNet-18 …'
+    """
+    name = " ".join(name.split())
+    if len(name) <= longest:
+        return name
+    words, _, _ = name[: longest - 1].rpartition(" ")
+    return f"{words.rstrip(' ,·(')} …" if len(words) > longest // 2 else f"{name[: longest - 1]}…"
 
 
 def _default_name(plan: BenchPlan) -> str:

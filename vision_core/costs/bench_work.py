@@ -24,7 +24,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from vision_core.costs.bench import BenchPlan, Cell
-from vision_core.costs.bench_store import GO, PLAN, ROWS, remember
+from vision_core.costs.bench_store import GO, PLAN, ROWS, WAITING, remember
 from vision_core.errors import VisionError
 from vision_core.run_folder import ABOUT, RunFolder
 from vision_core.settings import ensure_folder, settings
@@ -108,7 +108,7 @@ def _turn(wish: _Wish, pulse: Pulse) -> Iterator[None]:
             lock.acquire(timeout=_LOOK_S)
             break
         except Timeout:
-            pulse.note(stage="waiting for other work to end")
+            pulse.note(stage=WAITING)
     try:
         yield
     finally:

@@ -25,29 +25,28 @@ STATES = {
     "interrupted": (":material/power_off:", "orange", "interrupted"),
 }
 """Icon, colour and word of each state."""
+ACTIVE = ("queued", "running")
 
 
-def choose(found: Sequence[BenchFolder]) -> BenchFolder | None:
-    """The one that is looked at; None for all of them together."""
+def choose(found: Sequence[BenchFolder]) -> tuple[BenchFolder | None, str]:
+    """The one that is looked at, None for all of them together; and the state that the list shows of it."""
     known = {bench.id: bench for bench in found}
     asked = st.query_params.get("bench", found[0].id)
     if asked not in (*known, ALL, "all"):
         st.info(f"The measurement {plain(asked)} of this address is not here any more; here is another one.")
     options = [*known, *([ALL] if len(known) > 1 else [])]
     first = ALL if asked == "all" else asked
+    states = {bench.id: str(bench.status()["state"]) for bench in found}
+    said = {bench.id: f"{bench.name} · {STATES[states[bench.id]][2]}" for bench in found}
     id = st.selectbox(
         "Measurement",
         options,
         index=options.index(first) if first in options else 0,
-        format_func=lambda id: _label(known[id]) if id else "All of them, the newest of each configuration",
-        key=f"bench_bench_{hash((asked, *options))}",
+        format_func=lambda id: said[id] if id else "All of them, the newest of each configuration",
+        key=f"bench_bench_{hash((asked, *said.items()))}",  # a browser goes on showing what it was first told
     )
     st.query_params["bench"] = id or "all"
-    return known.get(id or "")
-
-
-def _label(bench: BenchFolder) -> str:
-    return f"{bench.name} · {STATES[bench.status()['state']][2]}"
+    return known.get(id or ""), states.get(id or "", "")
 
 
 def rows_of(bench: BenchFolder | None, found: Sequence[BenchFolder]) -> list[Row]:
@@ -55,18 +54,23 @@ def rows_of(bench: BenchFolder | None, found: Sequence[BenchFolder]) -> list[Row
     return list(bench.rows()) if bench is not None else newest(row for one in found for row in one.rows())
 
 
-def standing(bench: BenchFolder, rows: Sequence[Row]) -> None:
-    """How far it is, or how it ended; what could not be measured; and the buttons."""
-    st.fragment(_standing, run_every=EVERY_S if bench.is_active else None)(bench, bench.is_active, len(rows))
+def standing(bench: BenchFolder, rows: Sequence[Row], state: str) -> None:
+    """How far it is, or how it ended; what could not be measured; and the buttons.
+
+    Args:
+        state: that the page was drawn with; when it changes, all of the page is drawn anew.
+    """
+    active = state in ACTIVE
+    st.fragment(_standing, run_every=EVERY_S if active else None)(bench, state, len(rows))
     _failures(rows)
 
 
-def _standing(bench: BenchFolder, was_active: bool, shown: int) -> None:
+def _standing(bench: BenchFolder, drawn_as: str, shown: int) -> None:
     status = bench.status()
     state = status["state"]
     icon, colour, word = STATES[state]
-    if was_active and (not bench.is_active or len(bench.rows()) != shown):
-        st.rerun()  # other buttons, or more rows to show
+    if state != drawn_as or (state in ACTIVE and len(bench.rows()) != shown):
+        st.rerun(scope="app")  # another name in the list, other buttons, or more rows to show
     if state == "running":
         done, total = int(status.get("done") or 0), max(1, int(status.get("total") or 1))
         left = duration(status.get("seconds_left"))
@@ -74,14 +78,14 @@ def _standing(bench: BenchFolder, was_active: bool, shown: int) -> None:
         doing = [str(status.get(name)) for name in ("cell", "stage") if status.get(name)] or ["getting ready"]
         st.progress(min(1.0, done / total), f"{said} · {plain(': '.join(doing))} …")
     elif state == "queued":
-        st.info("Waits until the measurement before it has ended.", icon=":material/hourglass_empty:")
+        st.info(_waiting(str(status.get("stage") or "")), icon=":material/hourglass_empty:")
     elif state == "failed":
         st.error(f"**Failed.** {plain(str(status.get('error') or 'Nobody knows why.'))}", icon=":material/error:")
     elif state == "interrupted":
         why = plain(str(status.get("error") or "Its process is gone, though it had not ended."))
         st.warning(f"{why} What it had measured is here.", icon=":material/power_off:")
     with st.container(horizontal=True, vertical_alignment="center"):
-        if bench.is_active:
+        if state in ACTIVE:
             if st.button("Cancel", icon=":material/stop:", key=f"bench_cancel_{bench.id}"):
                 with told():
                     bench.cancel()
@@ -97,6 +101,13 @@ def _standing(bench: BenchFolder, was_active: bool, shown: int) -> None:
                     bench.discard()
                     st.query_params.pop("bench", None)
                     st.rerun(scope="app")
+
+
+def _waiting(stage: str) -> str:
+    """Why it has not begun: it says itself once something else keeps it waiting."""
+    if stage == bench_store.WAITING:
+        return "Waits for other work on this machine, such as an evaluation or another measurement, to end."
+    return "Starting …"
 
 
 def open_next(bench: BenchFolder) -> None:

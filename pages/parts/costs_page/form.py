@@ -111,7 +111,7 @@ def devices_here() -> tuple[str, ...]:
 
 def usual_name(models: Sequence[str], specs: dict[str, ModelSpec]) -> str:
     """What a measurement is called by default."""
-    titles = [specs[model].title for model in models]
+    titles = [specs[model].title.partition(" (")[0] for model in models]  # a run's without its network
     return ", ".join(titles[:3]) + (f" and {len(titles) - 3} more" if len(titles) > 3 else "") or "Measurement"
 
 

@@ -51,9 +51,10 @@ def draw(found: Sequence[BenchFolder]) -> None:
             )
             bench_store.start_bench(plan, f"Real time, {plan.target_fps:g} frames a second")
             st.rerun()
-    going = [bench for bench in found if bench.is_active and _has_stream(bench)]
-    for bench in going:
-        benches.standing(bench, bench.rows())
+    for bench in found:
+        state = str(bench.status()["state"])
+        if state in benches.ACTIVE and _has_stream(bench):
+            benches.standing(bench, bench.rows(), state)
     _outcome(_rows(found))
 
 

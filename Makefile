@@ -50,6 +50,8 @@ benchmarks: $(VENV)/.test
 	$(BIN)/python -m benchmarks.shelf
 	$(BIN)/python -m benchmarks.train_throughput
 	$(BIN)/python -m benchmarks.many_runs
+	$(BIN)/python -m benchmarks.coco_eval
+	$(BIN)/python -m benchmarks.bench_latency
 
 clean:
 	rm -rf $(VENV)

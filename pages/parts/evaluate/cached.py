@@ -13,6 +13,7 @@ from vision_core.evaluation import calibration, thresholds, worked
 from vision_core.evaluation.box_confusion import BoxConfusion, confuse_boxes
 from vision_core.evaluation.classification import ClassFigures, figures, per_class
 from vision_core.evaluation.detection import CocoScores, coco_scores
+from vision_core.evaluation.guessing import guessing
 from vision_core.evaluation.matching import JudgedBoxes, judge_boxes
 from vision_core.evaluation.records import ClassificationResults, DetectionResults
 from vision_core.evaluation.score_threshold import ThresholdSweep, sweep_thresholds
@@ -37,6 +38,12 @@ def boxes(evaluation: Evaluation) -> DetectionResults:
 @st.cache_data(show_spinner=False, max_entries=100)
 def label_figures(key: str, _evaluation: Evaluation, threshold: float = 0.5) -> dict[str, float]:
     return figures(labels(_evaluation), threshold=threshold)
+
+
+@st.cache_data(show_spinner=False, max_entries=100)
+def guesses(key: str, _evaluation: Evaluation) -> dict[str, float]:
+    """What knowing nothing of a picture would give; nothing is known of boxes."""
+    return guessing(_evaluation.results) if isinstance(_evaluation.results, ClassificationResults) else {}
 
 
 @st.cache_data(show_spinner=False, max_entries=100)

@@ -8,6 +8,7 @@ from pages import plain
 from pages.parts import explained
 from pages.parts.evaluate import cached
 from pages.parts.evaluate import ends as found_ends
+from vision_core import glossary
 from vision_core.evaluation.store import Evaluation
 
 FIRST = {
@@ -28,6 +29,7 @@ def draw(evaluation: Evaluation) -> None:
     kind = "detection" if evaluation.task == "detection" else _kind(evaluation)
     figures = evaluation.figures
     ends = found_ends.of(evaluation)
+    guesses = cached.guesses(evaluation.key, evaluation)
     examples = cached.examples(evaluation.key, (*FIRST[kind], *REST[kind]), evaluation)
     for part, names in (("first", FIRST[kind]), ("rest", REST[kind])):
         with explained.row(f"headline_{part}"):
@@ -39,11 +41,21 @@ def draw(evaluation: Evaluation) -> None:
                     task=evaluation.task,
                     interval=ends.get(name),
                     example=plain(examples[name]),
-                    note="" if value is not None else _why_not(name),
+                    note=_guessing(name, guesses) if value is not None else _why_not(name),
                     key=f"headline_{name}",
                 )
+    if guesses:
+        st.caption(
+            "Guessing: what somebody would get who never looks at a picture but knows how often each class is shown, "
+            + ("and says yes to all of them." if _kind(evaluation) == "several" else "and always says the commonest.")
+        )
     found_ends.standing(evaluation)
     explained.term("interval", key="headline_interval", label="How the 95 % are found", example=_drawn(evaluation))
+
+
+def _guessing(name: str, guesses: dict[str, float]) -> str:
+    """What the figure has to beat, where anybody knows."""
+    return f"guessing: {glossary.say(name, guesses[name])}" if name in guesses else ""
 
 
 def about(evaluation: Evaluation) -> None:

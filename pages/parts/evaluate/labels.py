@@ -13,16 +13,19 @@ from pages.parts import explained, figures
 from pages.parts.evaluate import cached, pictures
 from vision_core.drawing import clean_text
 from vision_core.evaluation import charts, classification
+from vision_core.evaluation.guessing import guessing_of_classes
 from vision_core.evaluation.store import Evaluation
 
 COUNTS, SHARES = "Pictures", "Shares of the row"
 MOST_ROWS = 12
 WORST = 60
+_GUESSED = "What always saying yes to this class gives, without looking at a picture"
 
 
 def classes(evaluation: Evaluation, threshold: float = 0.5) -> None:
     """The table of classes, sortable by any figure."""
     rows = cached.class_rows(evaluation.key, evaluation, threshold)
+    guessed = guessing_of_classes(cached.labels(evaluation))
     st.markdown("##### Each class")
     st.dataframe(
         pd.DataFrame(
@@ -39,6 +42,8 @@ def classes(evaluation: Evaluation, threshold: float = 0.5) -> None:
                         ("ROC-AUC", "roc_auc"),
                     )
                 },
+                "F1 guessed": [_percent(value) for value in guessed.f1.tolist()],
+                "AP guessed": [_percent(value) for value in guessed.average_precision.tolist()],
                 "said": [row.said for row in rows],
                 "right": [row.right for row in rows],
             }
@@ -54,6 +59,8 @@ def classes(evaluation: Evaluation, threshold: float = 0.5) -> None:
             "F1": _bar("F1, %", "f1"),
             "AP": _bar("AP, %", "ap"),
             "ROC-AUC": _bar("ROC-AUC, %", "roc_auc"),
+            "F1 guessed": st.column_config.NumberColumn("F1 guessing, %", format="%.1f", help=_GUESSED),
+            "AP guessed": st.column_config.NumberColumn("AP guessing, %", format="%.1f", help=_GUESSED),
             "said": st.column_config.NumberColumn("answers", help="How often it was said"),
             "right": st.column_config.NumberColumn("of these right"),
         },
@@ -105,9 +112,10 @@ def confusion(evaluation: Evaluation) -> None:
         pictures.grid(evaluation, numbers.tolist(), f"cell_{shown}_{said}")
 
 
-def shares(key: str) -> bool:
+def shares(key: str, counts: str = COUNTS) -> bool:
+    """Whether a matrix shows shares of its rows, instead of `counts`."""
     chosen = st.segmented_control(
-        "Numbers", [COUNTS, SHARES], default=COUNTS, required=True, key=f"evaluate_shares_{key}"
+        "Numbers", [counts, SHARES], default=counts, required=True, key=f"evaluate_shares_{key}"
     )
     return chosen == SHARES
 

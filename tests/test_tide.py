@@ -14,7 +14,7 @@ from vision_core.errors import DataError, SettingsError
 from vision_core.evaluation import box_matching
 from vision_core.evaluation.matching import KINDS, judge_boxes
 from vision_core.evaluation.records import DetectionResults
-from vision_core.evaluation.tide import ERRORS, break_down
+from vision_core.evaluation.tide import ERRORS, break_down, starts_from
 
 BOX, NEAR, OFF, FAR = (50, 50, 100, 100), (50, 50, 100, 96), (70, 60, 120, 110), (150, 150, 300, 300)
 SHORT = dict(zip(("Cls", "Loc", "Both", "Dupe", "Bkg", "Miss"), ERRORS, strict=True))
@@ -230,3 +230,14 @@ def test_progress_is_told_and_may_stop_the_work():
 
     with pytest.raises(InterruptedError):
         break_down(drawn(1), progress=stop)
+
+
+def test_it_says_why_its_average_precision_is_not_cocos() -> None:
+    right, absent = (0, BOX, 0.9, 0), (0, FAR, 0.8, 1)
+    report = break_down(results_of([(0, BOX, 0, False)], [right, absent], 1))
+    assert report.average_precision == pytest.approx(0.5)
+    said = starts_from(report, 1.0)
+    assert "50.0 % here, not COCO's 100.0 %" in said
+    assert "1 class that was found but not there as 0 %" in said
+    assert starts_from(report, 0.5) == starts_from(report, None) == "AP50 is 50.0 %."
+    assert "rules of its own" in starts_from(break_down(results_of([(0, BOX, 0, False)], [right], 1)), 0.9)

@@ -68,10 +68,8 @@ def flattered(evaluation: Evaluation) -> str:
     if on.get("data") != evaluation.data or len(splits) > 1:
         return ""
     instead = "" if evaluation.split == "val" else " Choose it on validation pictures instead."
-    return (
-        f"Score {say_score(kept)} was chosen on the pictures judged here, which flatters the run: expect less on others."
-        + instead
-    )
+    said = f"Score {say_score(kept)} was chosen on the pictures judged here, which flatters the run"
+    return f"{said}: expect less on others.{instead}"
 
 
 def counted_from(task: str, threshold: float | None, kept: bool = False) -> str:

@@ -7,7 +7,8 @@
 Boxes of the right class are settled first, by COCO's rules, so the diagonal counts exactly the boxes that precision
 and recall count as right at that score and overlap. What is left of both sides is paired across classes, the greatest
 overlap first. A true box left over then is missed (found as background), a found one is false (background found as
-something). Crowds, and boxes on them, count nowhere.
+something): nothing is there, it lies badly, or another box has the object already. Crowds, and boxes on them,
+count nowhere.
 """
 
 from __future__ import annotations

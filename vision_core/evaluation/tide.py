@@ -24,6 +24,7 @@ from vision_core.evaluation.records import DetectionResults
 
 ERRORS: tuple[Kind, ...] = ("class", "location", "both", "duplicate", "background", "missed")
 """TIDE's six, in its order."""
+_SAID_ALIKE = 5e-4  # less than what one digit after the point of a percentage shows
 _RECALLS = np.arange(101) / 100  # tidecv's; pycocotools' differ from them in the last bit, which can decide a tie
 
 
@@ -85,6 +86,27 @@ def break_down(
         counts={kind: judged.count(kind) for kind in ERRORS},
         judged=judged,
     )
+
+
+def starts_from(report: ErrorBreakdown, coco_ap50: float | None) -> str:
+    """Which average precision the gains start from, and why it is not COCO's where it is not.
+
+    Args:
+        coco_ap50: COCO's of the same boxes; None or -1 where it cannot tell.
+    """
+    mine = f"AP50 is {100 * report.average_precision:.1f} %"
+    if coco_ap50 is None or coco_ap50 < 0 or abs(coco_ap50 - report.average_precision) < _SAID_ALIKE:
+        return f"{mine}."
+    truth, found = report.judged.results.truth, report.judged.results.found
+    there = truth.labels[~truth.crowd & (truth.labels >= 0)]
+    absent = np.setdiff1d(found.labels[report.judged.place[~report.judged.crowd]], there)
+    why = (
+        "TIDE pairs boxes with objects by rules of its own, and counts all of a picture where COCO counts the best 100"
+    )
+    if len(absent):
+        classes = "1 class that was" if len(absent) == 1 else f"{len(absent)} classes that were"
+        why = f"TIDE counts {classes} found but not there as 0 %, COCO leaves such classes out"
+    return f"{mine} here, not COCO's {100 * coco_ap50:.1f} %: {why}. So the gains start lower and can be larger."
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,13 +16,14 @@ from pages.parts.evaluate.pictures import Boxes
 from vision_core import glossary
 from vision_core.errors import DataError
 from vision_core.evaluation import box_charts, charts
-from vision_core.evaluation.applied import USUAL, applied_threshold
+from vision_core.evaluation.applied import USUAL, applied_threshold, say_score
 from vision_core.evaluation.box_charts import TITLES
 from vision_core.evaluation.matching import WRONG_KINDS, JudgedBoxes, Kind
 from vision_core.evaluation.store import Evaluation
-from vision_core.evaluation.tide import ErrorBreakdown
+from vision_core.evaluation.tide import ErrorBreakdown, starts_from
 from vision_core.training.overview import Overview
 
+BOXES = "Boxes"
 FALSE, MISSES = "false_positives", "false_negatives"
 _TERMS = {name: f"tide_{name}" for name in ("class", "location", "both", "duplicate", "background", "missed")} | {
     FALSE: "tide_false_positive",
@@ -30,7 +31,7 @@ _TERMS = {name: f"tide_{name}" for name in ("class", "location", "both", "duplic
 }
 
 
-def score(evaluation: Evaluation, one: Overview, key: str) -> float:
+def score(evaluation: Evaluation, one: Overview, key: str, help: str | None = None) -> float:
     """The slider that says from which score on boxes are looked at."""
     usual = applied_threshold(one.run.path)
     return st.slider(
@@ -38,9 +39,10 @@ def score(evaluation: Evaluation, one: Overview, key: str) -> float:
         0.0,
         1.0,
         USUAL if usual is None else usual,
-        0.05,
+        0.01,
+        format="%.4g",
         key=f"evaluate_{key}_score_{evaluation.key}",
-        help="The bars count all boxes whatever their score, as published figures do; the pictures show these.",
+        help=help,
     )
 
 
@@ -66,17 +68,31 @@ def errors(evaluation: Evaluation, one: Overview) -> None:
                 for kind, gain in report.gains.items()
             ],
         )
-        st.caption(f"AP50 is {100 * report.average_precision:.1f} %. Bars need not add up. Click one for its pictures.")
+        starts = plain(starts_from(report, evaluation.figures.get("map50")))
+        st.caption(f"{starts} Bars need not add up. Click one, or choose, for its pictures.")
         data = points[0].get("customdata") if points else None
         named = str(data[0] if isinstance(data, list) else data) if data else ""
-        kind = named if named in _TERMS else _worst(report)
     with right:
+        kind = _chosen(evaluation, named if named in _TERMS else "", _worst(report))
         explained.term(_TERMS[kind], key=f"tide_{kind}", label=f"What is “{TITLES[kind]}”?")
         shown_from = score(evaluation, one, "errors")
+        st.caption(
+            f"Bars: boxes of all scores, as published. Pictures below: boxes from score {say_score(shown_from)} on."
+        )
     with told():
         judged = cached.judged(evaluation.key, shown_from, 0.5, evaluation)
         kinds: tuple[Kind, ...] = WRONG_KINDS if kind == FALSE else ("missed",) if kind == MISSES else (kind,)  # type: ignore[assignment]
         _behind(evaluation, judged, kinds, TITLES[kind])
+
+
+def _chosen(evaluation: Evaluation, clicked: str, usual: str) -> str:
+    """The kind whose pictures are shown: the bar clicked last, or what was chosen since; a short bar cannot be hit."""
+    key, before = f"evaluate_error_{evaluation.key}", f"evaluate_error_clicked_{evaluation.key}"
+    if clicked and clicked != st.session_state.get(before):
+        st.session_state[key] = clicked
+    st.session_state[before] = clicked
+    st.session_state.setdefault(key, usual)
+    return str(st.selectbox("Pictures of", list(_TERMS), format_func=TITLES.__getitem__, key=key))
 
 
 def _worst(report: ErrorBreakdown) -> str:
@@ -110,7 +126,7 @@ def _by_picture(places: Iterable[int], picture: np.ndarray) -> defaultdict[int, 
 def confusion(evaluation: Evaluation, one: Overview) -> None:
     """Classes against classes, and against the background; cells open their pictures."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        of_row = shares("box_confusion")
+        of_row = shares("box_confusion", BOXES)
         shown_from = score(evaluation, one, "confusion")
     found = cached.box_confusion(evaluation.key, shown_from, 0.5, evaluation)
     off = int(found.counts.sum() - np.trace(found.counts))
@@ -118,18 +134,27 @@ def confusion(evaluation: Evaluation, one: Overview) -> None:
         charts.confusion(found.counts, found.names, of_row, ("truth", "found")),
         "What is taken for what",
         alt=f"Confusion matrix with background from score {shown_from:.2f} on: {np.trace(found.counts):,} boxes "
-        f"right, {found.counts[:-1, -1].sum():,} missed, {found.counts[-1, :-1].sum():,} on background, "
+        f"right, {found.counts[:-1, -1].sum():,} missed, {found.counts[-1, :-1].sum():,} found "
+        f"without an object left for them, "
         f"{off:,} off the diagonal",
         key=f"box_confusion_{of_row}_{shown_from}",
         help=explained.brief("confusion"),
         pick=True,
     )
-    st.caption("The last row is what was found where nothing is, the last column what was missed. Click a cell.")
+    st.caption(
+        "The last row is what was found without an object left for it: nothing is there, the box lies badly, or "
+        "another box has the object already (Errors tells these apart). The last column is what was missed. "
+        "Click a cell."
+    )
     cell = cell_of(points)
     if cell is None:
         return
     inside = found.cell(*cell)
     title = f"{found.names[cell[0]]}, found as {found.names[cell[1]]}"
+    if cell[0] == len(found.names) - 1:
+        title = f"{found.names[cell[1]]}, found without an object left for it"
+    elif cell[1] == len(found.names) - 1:
+        title = f"{found.names[cell[0]]}, missed"
     st.markdown(f"##### {plain(title)}: {len(inside):,}")
     judged = cached.judged(evaluation.key, shown_from, 0.5, evaluation)
     results = cached.boxes(evaluation)

@@ -120,11 +120,18 @@ with frame("Evaluate: which is better, and what goes wrong"):
             slices,
         )
         from pages.parts.train import runs
-    data_overview.painting(shelf.painting())
+    painted = shelf.painting()
+    data_overview.painting(painted)
     known = [each for each in runs.every() if each.has_weights]
     if known:
         with told():
             evaluate(known)
+    elif painted is not None and painted.brings_runs:
+        st.info(
+            "Two example runs, a classifier and a detector, come as soon as Fashion Shelf is painted; they stand here "
+            "then. Runs of your own are trained on the Train page.",
+            icon=":material/hourglass_empty:",
+        )
     else:
         st.info("There is no trained run to evaluate yet.", icon=":material/analytics:")
         if st.button("To the Train page", icon=":material/model_training:", type="primary"):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.parts.data.shelf import Painting
 from tests.evaluated_runs import evaluated, trained_run
 from tests.test_data_page import click, every, seen, words
 from vision_core import background
@@ -99,6 +100,13 @@ def test_an_empty_workspace_leads_to_training(page: OpenPage) -> None:
     assert "To the Train page" in [button.label for button in app.button]
 
 
+def test_while_fashion_shelf_is_painted_its_runs_are_announced(page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.parts.data.shelf.painting", lambda: Painting(300, done=20))
+    said = plain_words(page())
+    assert "Two example runs" in said
+    assert "no trained run" not in said
+
+
 def test_a_run_that_was_not_evaluated_is_evaluated_in_the_background(
     page: OpenPage, shelf: Dataset, work: Asked
 ) -> None:
@@ -132,6 +140,7 @@ def test_every_part_of_a_classifier_is_drawn(page: OpenPage, shelf: Dataset, lab
     evaluated(run, "val")
     app = page(run)
     assert "95 %:" in plain_words(app)
+    assert "guessing: " in plain_words(app)
     assert "What is good" in words(app)
     for part in LABELS[1:]:
         app.session_state["evaluate_part_classification"] = part
@@ -150,6 +159,17 @@ def test_every_part_of_a_detector_is_drawn(page: OpenPage, shelf: Dataset) -> No
         seen(app.run())
         assert not app.error, part
         assert every(app, "plotly_chart") or part == "Robustness"
+
+
+def test_every_kind_of_error_opens_its_pictures(page: OpenPage, shelf: Dataset) -> None:
+    run = trained_run(shelf, "detection", "mine")
+    evaluated(run)
+    app = page(run, part="Errors")
+    assert "Bars: boxes of all scores, as published" in plain_words(app)
+    kinds = next(box for box in app.selectbox if box.label == "Pictures of")
+    for kind, said in (("false_positives", "All false boxes: "), ("false_negatives", "All misses: ")):
+        app = seen(kinds.set_value(kind).run())
+        assert said in titles(app)
 
 
 def test_intervals_of_boxes_come_from_the_background(page: OpenPage, shelf: Dataset, work: Asked) -> None:

@@ -29,6 +29,11 @@ class Painting:
     def left_s(self) -> float:
         return (time.monotonic() - self.started) * (self.scenes - self.done) / max(self.done, 1)
 
+    @property
+    def brings_runs(self) -> bool:
+        """Whether the example runs are still to come."""
+        return self.running and self.scenes == SCENES_OF_EXAMPLES
+
     def paint(self) -> None:
         from vision_core.data.library import add_shelf  # here, so that the first page need not wait for the import
         from vision_core.training.examples import install_examples

@@ -225,7 +225,11 @@ def test_what_cannot_be_learned_is_refused(tmp_path: Path):
     refused(r"0 labelled pictures to learn", photos(tmp_path / "none", {"test": 4, "val": 4}))
     refused(r"0 labelled pictures to learn", tmp_path / "none", data_fraction=0.5)
     refused(r"All pictures show 'red'.*second class", photos(tmp_path / "one", classes=["red"]))
-    refused(r"has no boxes", photos(tmp_path / "plain"), task="detection")
+    refused(
+        r"has no boxes, and a detector needs them, to learn and to be judged by",
+        photos(tmp_path / "plain"),
+        task="detection",
+    )
     refused(r"There is no data set '.*nowhere'", tmp_path / "nowhere")
     missing = photos(tmp_path / "missing", {"train": 4, "val": 4})
     shutil.rmtree(missing / "train" / "red")

@@ -231,7 +231,10 @@ def for_task(index: DatasetIndex, config: TrainConfig) -> DatasetIndex:
     """
     if config.task == "detection":
         if not index.has_boxes:
-            raise DataError(f"{config.data!r} has no boxes, which a detector learns from: draw some, or classify.")
+            raise DataError(
+                f"{config.data!r} has no boxes, and a detector needs them, to learn and to be judged by: draw some, or "
+                "choose data that has them."
+            )
         return index
     how = config.labels_from
     if how == "auto":

@@ -17,6 +17,9 @@ from vision_core import glossary
 
 CARD_PX = 174
 _STYLE = """<style>
+[class*="st-key-explained_row_"] { align-items: stretch; }
+[class*="st-key-explained_row_"] > [data-testid="stLayoutWrapper"] { display: flex; }
+[class*="st-key-explained_row_"] [class*="st-key-explained_card_"] { height: auto; flex: 1; }
 [class*="st-key-explained_card_"] { padding: 0.35rem 0.8rem 0.5rem; }
 [class*="st-key-explained_card_"] [data-testid="stMetricValue"] { font-size: 1.5rem; line-height: 1.5; }
 [class*="st-key-explained_card_"] [data-testid="stMetricLabel"] { display: none; }
@@ -81,13 +84,12 @@ def ends(name: str, interval: tuple[float, float], task: str = "") -> str:
 
 
 def term(name: str, *, task: str = "", example: str = "", key: str = "", label: str = "") -> None:
-    """A metric's name; a click opens its explanation, hovering says it in short."""
+    """A metric's name; a click opens its explanation."""
     one = glossary.term(name, task)
     with st.popover(
         plain(label or one.title),
         type="tertiary",
         key=f"explained_{key or f'{task}_{name}'}",
-        help=brief(name, task),
     ):
         st.markdown(glossary.markdown(name, task, example))
 

@@ -140,7 +140,7 @@ def _chart_and_pictures(evaluation: Evaluation, shown: list[Slice], score: float
         help=explained.brief("slice"),
         pick=True,
     )
-    st.caption("Dotted: about all answers. Click a point for its pictures.")
+    st.caption("The dotted line is about where all answers together stand. Click a point for its pictures.")
     data = points[0].get("customdata") if points else None
     place = int(data[0] if isinstance(data, list) else data) if data else 0
     _behind(evaluation, worst[min(place, len(worst) - 1)], score)

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from tests.bench_cases import CLASSIFIER, DETECTOR, broken, row, rows
 from vision_core.costs.bench_rows import (
     NUMBERS,
@@ -9,6 +16,7 @@ from vision_core.costs.bench_rows import (
     labels,
     newest,
     note,
+    quotable,
     series,
     short_titles,
     shortened,
@@ -16,6 +24,8 @@ from vision_core.costs.bench_rows import (
     table,
     usable,
 )
+from vision_core.data import wording
+from vision_core.data.wording import digits
 
 
 def test_only_what_differs_is_said() -> None:
@@ -51,6 +61,26 @@ def test_a_long_name_keeps_what_tells_it_apart() -> None:
     assert shortened("name · " + "b" * 50, 20).endswith("…")
     for longest in range(20, 60):
         assert len(shortened("Fashion Shelf classifier · ONNX Runtime · batch 8", longest)) <= longest
+
+
+def test_a_p99_of_few_runs_is_not_quoted() -> None:
+    few, enough = row(samples_ms=[12.0] * 19), row(samples_ms=[12.0] * 20)
+    assert quotable(few, "latency_ms_p99") is None
+    assert quotable(few, "latency_ms_p95") == few["latency_ms_p95"]
+    assert quotable(enough, "latency_ms_p99") == enough["latency_ms_p99"]
+
+
+@settings(deadline=None)
+@given(st.floats(1e-9, 1e12), st.integers(1, 6))
+def test_numbers_are_said_in_plain_digits(value: float, significant: int) -> None:
+    said = digits(value, significant)
+    assert "e" not in said
+    assert float(said.replace(",", "")) == pytest.approx(float(f"{value:.{significant - 1}e}"), rel=1e-12)
+
+
+def test_no_number_is_a_dash() -> None:
+    assert doctest.testmod(wording).failed == 0
+    assert (digits(0), digits(math.nan), digits(-1234.5)) == ("0", "—", "-1,230")
 
 
 def test_sizes_are_said_as_people_say_them() -> None:

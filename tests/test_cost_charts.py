@@ -164,6 +164,16 @@ def test_no_layer_lies_above_the_roof() -> None:
     assert "raised to the quickest layer" in line.hovertemplate
 
 
+def test_long_times_are_written_in_plain_digits_and_volumes_in_words() -> None:
+    slow = row(preprocess_ms=300.0, network_ms=1000.0, postprocess_ms=12.0)
+    assert [one.text for one in bench_charts.stages([slow]).layout.annotations][-1] == " 1,310"
+    ticks = cost_by_volume(ways(), 1e6).layout.xaxis.ticktext
+    assert "1 million" in ticks
+    assert len(ticks) <= 5
+    few = bench_charts.latencies([row(samples_ms=[10.0] * 19), row(samples_ms=[10.0] * 20)])
+    assert [value is None for value in trace(few, "p99").x] == [True, False]
+
+
 def test_the_stages_are_drawn_in_their_order() -> None:
     figure = bench_charts.stages([row()])
     assert [one.name for one in traces(figure)] == ["pre-processing", "network", "post-processing"]

@@ -204,8 +204,17 @@ def test_where_nothing_could_be_measured_it_says_so(page: OpenPage) -> None:
 
 
 def test_a_busy_machine_is_said(page: OpenPage) -> None:
-    written("mine", [row(others_cpu_share=0.5)], "finished")
-    assert "kept this machine busy" in words(page())
+    written("mine", [row(others_cpu_share=0.5, stream=STREAM)], "finished")
+    for show, follows in (
+        ("Results", ""),
+        ("Money", "the money below is too much"),
+        ("Real time", "keep up with more"),
+    ):
+        assert "kept this machine busy during 1 of 1 measurement" in words(page(show=show))
+        assert follows in words(page(show=show))
+    written("quiet", [row(stream=STREAM, measured_at="2026-11-25T10:00:00+00:00")], "finished")
+    for show in ("Results", "Money", "Real time"):
+        assert "kept this machine busy" not in words(page(show=show))
 
 
 def test_all_measurements_together_are_the_newest_of_each(page: OpenPage) -> None:
@@ -276,6 +285,17 @@ def test_labels_boxes_and_objects_a_picture_are_those_of_the_data_set(page: Open
     assert amounts["Labels a picture"] == round(labels_per_image(index) or 0, 1) > 1
     assert f"{amounts['Labels a picture']:g} to a picture" in words(app).replace("\\", "")
     assert "without naming what is in them" in words(app)
+
+
+def test_impossible_volumes_are_said_and_a_p99_of_few_runs_is_not(page: OpenPage) -> None:
+    written("mine", [row(samples_ms=[12.0] * 7)], "finished")
+    app = page()
+    assert "No p99 of fewer than 20 runs" in words(app)
+    assert every(app, "dataframe")[0].value["latency_ms_p99"].isna().all()
+    app = page(show="Money")
+    for value, counted in ((0, "1"), (10**14, "10 trillion")):
+        seen(next(box for box in app.number_input if box.label == "Pictures").set_value(value).run())
+        assert f"Give 1 to 10 trillion pictures; reckoned with {counted}." in words(app)
 
 
 def test_with_one_task_only_that_way_is_reckoned(page: OpenPage) -> None:

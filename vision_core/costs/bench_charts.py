@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vision_core.charts import COLOURS, FRAME_PX, LEGEND_PX, escape
-from vision_core.costs.bench_rows import Row, labels, series, shortened, usable
+from vision_core.costs.bench_rows import Row, labels, quotable, series, shortened, usable
 from vision_core.costs.cost_charts import GREY, log_axis, short
 from vision_core.costs.roof import Roof, raised
 from vision_core.data.charts import framed, sentence
+from vision_core.data.wording import digits
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -61,8 +62,8 @@ def throughput(rows: Sequence[Row]) -> Figure:
             line={"color": COLOURS[number % len(COLOURS)], "width": 3, "dash": _dash(number)},
             marker={"symbol": _MARKERS[number % len(_MARKERS)], "size": 9},
             customdata=[[row["latency_ms_p50"], row["latency_ms_p50"] / row["batch_size"]] for row in group],
-            hovertemplate="batch %{x}: %{y:.4~g} pictures/s<br>%{customdata[0]:.4~g} ms a batch, "
-            "%{customdata[1]:.4~g} ms a picture<extra>%{fullData.name}</extra>",
+            hovertemplate="batch %{x}: %{y:,.4~r} pictures/s<br>%{customdata[0]:,.4~r} ms a batch, "
+            "%{customdata[1]:,.4~r} ms a picture<extra>%{fullData.name}</extra>",
         )
     sizes = sorted({row["batch_size"] for group in found.values() for row in group})
     figure.update_xaxes(type="log", tickvals=sizes, ticktext=[str(size) for size in sizes])
@@ -92,18 +93,18 @@ def latencies(rows: Sequence[Row]) -> Figure:
             y=place + 0.24 * np.sin(np.arange(len(spread)) * 2.4),  # apart, and the same each time
             mode="markers",
             marker={"color": GREY, "size": 4, "opacity": 0.5},
-            hovertemplate=f"{escape(name)}: %{{x:.4~g}} ms<extra></extra>",
+            hovertemplate=f"{escape(name)}: %{{x:,.4~r}} ms<extra></extra>",
             showlegend=False,
         )
     for title, symbol, width, colour in _PERCENTILES:
         figure.add_scatter(
-            x=[row.get(f"latency_ms_{title}") for row in known],
+            x=[quotable(row, f"latency_ms_{title}") for row in known],
             y=list(range(len(known))),
             mode="markers",
             name=title,
             marker={"symbol": symbol, "size": 13, "color": colour, "line": {"width": width, "color": colour}},
             customdata=[[escape(name), len(row["samples_ms"])] for name, row in zip(names, known, strict=True)],
-            hovertemplate=f"%{{customdata[0]}}: {title} %{{x:.4~g}} ms of %{{customdata[1]}} runs<extra></extra>",
+            hovertemplate=f"%{{customdata[0]}}: {title} %{{x:,.4~r}} ms of %{{customdata[1]}} runs<extra></extra>",
         )
     for place, name in enumerate(names):
         _name_above(figure, place, name)
@@ -154,11 +155,11 @@ def stages(rows: Sequence[Row]) -> Figure:
             width=_BAR,
             marker_color=colour,
             customdata=[[escape(name), total] for name, total in zip(names, totals, strict=True)],
-            hovertemplate=f"%{{customdata[0]}}<br>{title}: %{{x:.3~g}} of %{{customdata[1]:.4~g}} ms<extra></extra>",
+            hovertemplate=f"%{{customdata[0]}}<br>{title}: %{{x:,.3~r}} of %{{customdata[1]:,.4~r}} ms<extra></extra>",
         )
     for place, (name, total) in enumerate(zip(names, totals, strict=True)):
         _name_above(figure, place, name)
-        figure.add_annotation(x=total, y=place, xanchor="left", text=f" {total:.3g}", showarrow=False)
+        figure.add_annotation(x=total, y=place, xanchor="left", text=f" {digits(total)}", showarrow=False)
     figure.update_layout(barmode="stack", showlegend=True)
     figure.update_xaxes(range=[0, 1.15 * max(*totals, 1e-9)])
     figure.update_yaxes(visible=False, range=[len(known) - 0.5, -0.75])
@@ -196,8 +197,8 @@ def roofline(layers: Sequence[Layer], machine: Mapping[str, float] | None = None
                 [escape(str(one["name"])), one["time_ms"], 100 * share, one["flops"] / 1e6]
                 for one, share in zip(some, shares, strict=True)
             ],
-            hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]:.3~g} ms, %{customdata[2]:.1f} % of the time<br>"
-            "%{customdata[3]:.4~g} MFLOP, %{x:.3~g} FLOP/byte, %{y:.3~g} GFLOP/s<extra>%{fullData.name}</extra>",
+            hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]:,.3~r} ms, %{customdata[2]:.1f} % of the time<br>"
+            "%{customdata[3]:,.4~r} MFLOP, %{x:,.3~r} FLOP/byte, %{y:,.3~r} GFLOP/s<extra>%{fullData.name}</extra>",
         )
     if machine:
         _roof(figure, [one["flops"] / one["bytes_moved"] for one in known], raised(machine, known))
@@ -236,7 +237,7 @@ def _roof(figure: Figure, intensities: Sequence[float], roof: Roof) -> None:
         mode="lines",
         name="most this machine can do",
         line={"color": GREY, "width": 2, "dash": "dash"},
-        hovertemplate=f"at most %{{y:.3~g}} GFLOP/s at %{{x:.3~g}} FLOP/byte{hint}<extra></extra>",
+        hovertemplate=f"at most %{{y:,.3~r}} GFLOP/s at %{{x:,.3~r}} FLOP/byte{hint}<extra></extra>",
     )
 
 
@@ -256,7 +257,7 @@ def layer_times(layers: Sequence[Layer], most: int = _TOP_LAYERS) -> Figure:
         y=list(range(len(shown))),
         marker_color=[COLOURS[0]] * min(most, len(timed)) + ["rgba(128,128,128,0.6)"] * bool(rest),
         customdata=[[escape(name), escape(kind), 100 * ms / total] for name, kind, ms in shown],
-        hovertemplate="<b>%{customdata[0]}</b> %{customdata[1]}<br>%{x:.3~g} ms, %{customdata[2]:.1f} % of the time"
+        hovertemplate="<b>%{customdata[0]}</b> %{customdata[1]}<br>%{x:,.3~r} ms, %{customdata[2]:.1f} % of the time"
         "<extra></extra>",
     )
     ticks = [short(f"…{name[-20:]}" if len(name) > 21 else name) for name, _, _ in shown]

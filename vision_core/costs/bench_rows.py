@@ -20,10 +20,13 @@ SETTINGS = ("device", "engine", "precision", "input_size_px", "threads", "batch_
 """What tells two measurements of one model apart."""
 SEPARATOR = " · "
 _LEAST = 6  # characters of a model's name that are left
+P99 = "latency_ms_p99"
+LEAST_FOR_P99 = 20
+"""Runs."""
 NUMBERS = (
     "latency_ms_p50",
     "latency_ms_p95",
-    "latency_ms_p99",
+    P99,
     "preprocess_ms",
     "network_ms",
     "postprocess_ms",
@@ -49,6 +52,13 @@ def title(row: Row) -> str:
 def usable(rows: Iterable[Row]) -> list[Row]:
     """Those that could be measured."""
     return [row for row in rows if not row.get("error") and row.get("latency_ms_p50")]
+
+
+def quotable(row: Row, name: str) -> float | None:
+    """A number as it may be shown: None where it is not known, and for a p99 of so few runs that it is the slowest."""
+    if name == P99 and len(row.get("samples_ms") or ()) < LEAST_FOR_P99:
+        return None
+    return row.get(name)
 
 
 def failed(rows: Iterable[Row]) -> list[Row]:

@@ -17,6 +17,7 @@ from vision_core.charts import COLOURS, LEGEND_PX, escape
 from vision_core.costs.bench_rows import shortened
 from vision_core.costs.pareto import Point, Verdict
 from vision_core.data.charts import framed, sentence
+from vision_core.data.wording import digits
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -114,10 +115,10 @@ def _hover(verdict: Verdict, x: Axis, y: Axis) -> str:
 
 
 def _said(value: float | None, low: float | None, high: float | None, axis: Axis) -> str:
-    text = f"{escape(axis.title)}: {axis.scale * (value or 0.0):.4g} {escape(axis.unit)}".rstrip()
+    text = f"{escape(axis.title)}: {digits(axis.scale * (value or 0.0), 4)} {escape(axis.unit)}".rstrip()
     if low is None or high is None:
         return text
-    return f"{text} (95 %: {axis.scale * low:.4g} to {axis.scale * high:.4g})"
+    return f"{text} (95 %: {digits(axis.scale * low, 4)} to {digits(axis.scale * high, 4)})"
 
 
 def _front_line(figure: Figure, points: Sequence[Point], x: Axis, y: Axis) -> None:

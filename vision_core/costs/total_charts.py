@@ -109,15 +109,10 @@ def _mark_volume(figure: Figure, pictures_a_year: float) -> None:
 
 
 def _decade_ticks(volumes: np.ndarray) -> dict:
-    """A tick each decade, or every second or third where there are many, in words."""
+    """At most five ticks at powers of ten, in words."""
     low, high = round(math.log10(volumes[0])), round(math.log10(volumes[-1]))
-    powers = range(low, high + 1, 1 + (high - low) // 6)
-    short = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k"))
-    texts = []
-    for power in powers:
-        size, letter = next(((size, letter) for size, letter in short if 10**power >= size), (1, ""))
-        texts.append(f"{10**power / size:g} {letter}".strip())
-    return {"tickvals": [10.0**power for power in powers], "ticktext": texts}
+    values = [10.0**power for power in range(low, high + 1, 1 + (high - low) // 5)]
+    return {"tickvals": values, "ticktext": [pictures_text(value) for value in values]}
 
 
 def cost_parts(ways: Sequence[Approach], pictures: float) -> Figure:

@@ -53,7 +53,7 @@ def draw(rows: Mapping[str, Row]) -> Scenario | None:
     with volume:
         st.markdown("##### :material/stacked_line_chart: Use")
         pictures = _volume()
-        years = st.number_input("Years", 0.1, 30.0, step=1.0, key=kept.first("years", 1.0))
+        years = st.number_input("Years", 0.1, 30.0, step=1.0, key=kept.first("years", 1.0), help="From 0.1 to 30.")
         price = _price()
         objects = st.number_input(
             "Objects a picture",
@@ -103,9 +103,12 @@ def draw(rows: Mapping[str, Row]) -> Scenario | None:
 def _volume() -> float:
     """Pictures a year."""
     left, right = st.columns([3, 2])
-    amount = left.number_input("Pictures", 1, MOST_PICTURES, step=1000, key=kept.first("pictures", 1_000_000))
+    amount = left.number_input("Pictures", step=1000, key=kept.first("pictures", 1_000_000))
     period = right.selectbox("Period", list(PERIODS), key=kept.one_of("period", list(PERIODS), "a year"))
-    pictures = float(amount or 1) * PERIODS[period or "a year"]
+    counted = min(max(int(amount or 0), 1), MOST_PICTURES)  # a box with limits of its own refuses without a word
+    pictures = float(counted) * PERIODS[period or "a year"]
+    if counted != amount:
+        st.warning(f"Give 1 to {pictures_text(MOST_PICTURES)} pictures; reckoned with {pictures_text(counted)}.")
     st.caption(f"{pictures_text(pictures)} pictures a year")
     return pictures
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages import plain, told
 from pages.parts.costs_page import kept
-from vision_core.costs.bench import ENGINES, MAX_CELLS, PRECISIONS, TITLES, BenchPlan
+from vision_core.costs.bench import ENGINES, PRECISIONS, TITLES, BenchPlan
 from vision_core.costs.carbon import Region, list_regions
 from vision_core.costs.prices import load_prices
 from vision_core.data.wording import plural
@@ -235,7 +235,7 @@ def _button(
         return None
     count = len(list(plan.cells()))
     st.markdown(
-        f":material/grid_on: **{plural(count, 'combination')}** of at most {MAX_CELLS:,}, about "
+        f":material/grid_on: **{plural(count, 'combination')}**, about "
         f"{duration(count * (plan.seconds + OVERHEAD_S))}. They run in a process of their own; leave the machine alone "
         "meanwhile, for what else it does slows them down."
     )

@@ -9,14 +9,14 @@ import streamlit as st
 
 from pages import plain, told
 from pages.parts import explained, figures, price_editor
-from pages.parts.costs_page import assumptions, kept
+from pages.parts.costs_page import assumptions, kept, table
 from pages.parts.costs_page.wrapped import wrapped
 from vision_core.costs.bench_rows import Row, labels, usable
 from vision_core.costs.prices import load_prices
 from vision_core.costs.scenario import NAMES, Scenario
 from vision_core.costs.total_charts import cost_by_volume, cost_parts
 from vision_core.costs.totals import Approach, computers, crossings, in_words, known, usd_text
-from vision_core.data.wording import plural
+from vision_core.data.wording import digits, plural
 
 _TASKS = {"classification": "Classifier", "detection": "Detector"}
 
@@ -31,6 +31,7 @@ def draw(rows: Sequence[Row]) -> None:
     if not chosen:
         st.info("Choose a classifier or a detector.", icon=":material/payments:")
         return
+    table.warn_of_others(list(chosen.values()), "the money below is too much")
     scenario = assumptions.draw(chosen)
     with st.expander("Prices of computers", icon=":material/payments:", key="bench_prices", on_change="rerun") as box:
         if box.open:
@@ -55,7 +56,7 @@ def _choose(rows: Sequence[Row]) -> dict[str, Row]:
             name = st.selectbox(
                 label,
                 options,
-                format_func=lambda one, mine=mine: f"{one} · {mine[one]['images_per_second']:.3g} pictures/s",
+                format_func=lambda one, mine=mine: f"{one} · {digits(mine[one]['images_per_second'])} pictures/s",
                 key=kept.one_of(f"row_{task}", options, options[0]),
             )
             found[task] = mine[name or options[0]]

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages import plain, told
 from pages.parts import explained, figures
-from pages.parts.costs_page import benches, form, kept
+from pages.parts.costs_page import benches, form, kept, table
 from vision_core.costs import bench_store
 from vision_core.costs.bench import ENGINES, TITLES, BenchPlan
 from vision_core.costs.bench_rows import Row, labels, newest
@@ -96,6 +96,7 @@ def _outcome(rows: Sequence[Row]) -> None:
         delays = f"{report['delay_ms_p50']:.0f} ms from frame to answer (p95: {report['delay_ms_p95']:.0f} ms)"
         lines.append(f"{icon} **{plain(name)}** {verdict}: {plain(str(report['words']))}, {plain(delays)}.")
     st.markdown("  \n".join(lines))
+    table.warn_of_others(shown, "a model may keep up with more")
     figures.draw(
         streams(shown),
         "Frames a second, answered and dropped",

@@ -11,9 +11,9 @@ from pages.parts import explained, figures
 from pages.parts.costs_page import table, tradeoff
 from pages.parts.costs_page.wrapped import wrapped
 from vision_core.costs import bench_charts
-from vision_core.costs.bench_rows import Row, labels, usable
+from vision_core.costs.bench_rows import P99, Row, labels, quotable, usable
 from vision_core.costs.roof import raised
-from vision_core.data.wording import plural
+from vision_core.data.wording import digits, plural
 
 
 def draw(rows: Sequence[Row], key: str) -> None:
@@ -41,7 +41,7 @@ def _throughput(rows: Sequence[Row], key: str) -> None:
         bench_charts.throughput(rows),
         "Throughput by batch size",
         alt=f"Pictures a second by batch size; {labels([best], rows)[0]} is the quickest with "
-        f"{best['images_per_second']:.3g} pictures a second",
+        f"{digits(best['images_per_second'])} pictures a second",
         key=f"bench_throughput_{key}",
         help=explained.brief("images_per_second"),
     )
@@ -54,9 +54,8 @@ def _latencies(rows: Sequence[Row], key: str) -> None:
         "How latencies spread",
         alt="Every run's milliseconds: "
         + "; ".join(
-            f"{name} median {row['latency_ms_p50']:.3g}, p99 {row['latency_ms_p99']:.3g} ms"
+            f"{name} median {digits(row['latency_ms_p50'])}, p99 {digits(quotable(row, P99))} ms"
             for name, row in zip(labels(shown, rows), shown, strict=True)
-            if row.get("latency_ms_p99")
         ),
         key=f"bench_latencies_{key}",
         help=explained.brief("latency_ms_p95"),
@@ -74,7 +73,7 @@ def _inside(rows: Sequence[Row], key: str) -> None:
             "Before, in and after the network",
             alt="Milliseconds of each stage: "
             + "; ".join(
-                f"{name} {row['preprocess_ms']:.3g} + {row['network_ms']:.3g} + {row['postprocess_ms']:.3g}"
+                f"{name} {digits(row['preprocess_ms'])} + {digits(row['network_ms'])} + {digits(row['postprocess_ms'])}"
                 for name, row in list(zip(labels(rows), rows, strict=True))[: bench_charts.MOST_ROWS]
                 if row.get("network_ms") is not None
             ),

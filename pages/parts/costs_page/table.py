@@ -11,11 +11,14 @@ import streamlit as st
 from pages import plain
 from vision_core import figure_files, glossary
 from vision_core.costs.bench_rows import (
+    LEAST_FOR_P99,
     NUMBERS,
+    P99,
     SETTINGS,
     Row,
     failed,
     note,
+    quotable,
     setting,
     short_titles,
     table,
@@ -80,7 +83,7 @@ def _line(row: Row, name: str, columns: Sequence[str]) -> dict[str, Any]:
     line: dict[str, Any] = {"model": name, "task": row.get("task")}
     line |= {one: row.get(one) if one in _WHOLE else setting(row, one) for one in SETTINGS}
     for number in columns:
-        value, (_, scale) = row.get(number), _SCALES.get(number, ("", 1))
+        value, (_, scale) = quotable(row, number), _SCALES.get(number, ("", 1))
         line[number] = None if value is None else value / scale
     return line
 
@@ -113,15 +116,20 @@ def _about(rows: Sequence[Row]) -> str:
 
 def _warnings(rows: Sequence[Row], columns: Sequence[str]) -> None:
     """What must be known before a figure is quoted."""
+    warn_of_others(rows)
+    for text in dict.fromkeys(_notes(rows, columns)):
+        st.caption(f":material/info: {plain(text)}")
+
+
+def warn_of_others(rows: Sequence[Row], follows: str = "") -> None:
+    """Says it where other programs slowed measurements down; `follows`: what is made of their speed, in words."""
     busy = [row for row in rows if float(row.get("others_cpu_share") or 0.0) > BUSY]
     if busy:
         st.warning(
-            f"Other programs kept this machine busy during {len(busy)} of {plural(len(rows), 'measurement')}: measure "
-            "again when it is quiet.",
+            f"Other programs kept this machine busy during {len(busy)} of {plural(len(rows), 'measurement')}"
+            f"{f', so that {follows}' if follows else ''}: measure again when it is quiet.",
             icon=":material/speed:",
         )
-    for text in dict.fromkeys(_notes(rows, columns)):
-        st.caption(f":material/info: {plain(text)}")
 
 
 def _notes(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
@@ -129,6 +137,8 @@ def _notes(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
     for name in ("energy_wh_per_1k", "co2_g_per_1k"):
         if name not in columns and (reasons := {note(row, name) for row in rows} - {""}):
             said.append(f"{glossary.term(name).title}: {'; '.join(sorted(reasons)[:2])}.")
+    if any(row.get(P99) is not None and quotable(row, P99) is None for row in rows):
+        said.append(f"No p99 of fewer than {LEAST_FOR_P99} runs: it would be the slowest of them.")
     uncounted = {str(name) for row in rows for name in row.get("uncounted_ops") or ()}
     if uncounted:
         said.append(f"Without a formula, so missing from the arithmetic: {', '.join(sorted(uncounted)[:8])}.")

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -380,13 +380,20 @@ def _write(file: Path, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray
 
 
 def _digest_of_file(path: Path) -> str:
-    digest = hashlib.sha256()
+    """Of its bytes; "" where it is gone. A file is read once for every time it changes."""
     try:
-        with open(path, "rb") as file:
-            while chunk := file.read(_DIGEST_CHUNK):
-                digest.update(chunk)
+        about = path.stat()
+        return _digest_of_version(path, about.st_size, about.st_mtime_ns)
     except OSError:
         return ""
+
+
+@lru_cache(maxsize=100_000)
+def _digest_of_version(path: Path, size: int, changed_ns: int) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_DIGEST_CHUNK):
+            digest.update(chunk)
     return digest.hexdigest()[:16]
 
 

@@ -15,7 +15,15 @@ from test_classification_figures import ONE, SEVERAL, one_class_each, several_cl
 from torchmetrics.functional import classification as torch_reference
 
 from vision_core.errors import DataError, SettingsError
-from vision_core.evaluation.calibration import HIGHEST, LOWEST, check_temperature, fit_temperature, reliability
+from vision_core.evaluation.calibration import (
+    HIGHEST,
+    LOWEST,
+    check_temperature,
+    fit_temperature,
+    gain_in_words,
+    log_loss_gain,
+    reliability,
+)
 from vision_core.evaluation.classification import figures
 from vision_core.evaluation.records import ClassificationResults
 from vision_core.training import metrics as training
@@ -166,3 +174,26 @@ def test_what_tells_no_temperature_says_so():
 def test_a_temperature_is_a_number_above_0(value: object):
     with pytest.raises(SettingsError, match="above 0"):
         check_temperature(value)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_gain_is_the_fall_of_the_log_loss_and_says_whether_it_is_sure(several: bool):
+    random = np.random.default_rng(0)
+    shown = np.eye(4)[random.integers(0, 4, 400)]
+    logits = (12 * (2 * shown - 1) + random.normal(0, 14, shown.shape)).astype(np.float32)
+    results = ClassificationResults(
+        pictures=tuple(map(str, range(400))),
+        class_names=tuple("abcd"),
+        logits=logits,
+        targets=shown if several else shown.argmax(axis=1),
+        multi_label=several,
+    )
+    temperature = fit_temperature(results).temperature
+    gain = log_loss_gain(results, temperature)
+    fall = figures(results)["log_loss"] - figures(results.at_temperature(temperature))["log_loss"]
+    assert gain.value == pytest.approx(fall)
+    assert gain.low > 0
+    assert gain_in_words(gain) == ""
+    assert "worse" in gain_in_words(log_loss_gain(results.at_temperature(temperature), 1.0))
+    few = results.take(np.arange(8)).at_temperature(temperature)
+    assert "cannot tell" in gain_in_words(log_loss_gain(few, fit_temperature(few).temperature))

@@ -19,9 +19,9 @@ import numpy as np
 
 from vision_core.errors import DataError, SettingsError
 from vision_core.evaluation.classification import figures
-from vision_core.evaluation.intervals import wilson
+from vision_core.evaluation.intervals import Interval, mean_interval, wilson
 from vision_core.evaluation.records import ClassificationResults
-from vision_core.evaluation.tallies import ECE_BINS, confidence_bins, confidences, ratio
+from vision_core.evaluation.tallies import ECE_BINS, confidence_bins, confidences, losses, ratio
 from vision_core.run_folder import CONFIG, RunFolder
 
 LOWEST, HIGHEST = 0.05, 20.0
@@ -144,6 +144,31 @@ def fit_temperature(results: ClassificationResults) -> Fitted:
         factor = float(root_scalar(lambda factor: _slope(plain, factor), bracket=(low, high), xtol=1e-12).root)
     names = ["log_loss", "brier", "ece"]
     return Fitted(1 / factor, figures(plain, names), figures(plain.at_temperature(1 / factor), names), note)
+
+
+def log_loss_gain(results: ClassificationResults, temperature: float) -> Interval:
+    """By how much another temperature than the results' own would lower their mean log-loss, in nats: above 0 it helps.
+
+    Both temperatures are weighed on the same drawings, so the interval is of the gain itself.
+
+    Raises:
+        DataError: there are no pictures.
+    """
+    return mean_interval(losses(results) - losses(results.at_temperature(temperature)))
+
+
+def gain_in_words(gain: Interval) -> str:
+    """What a gain comes to; "" where it surely helps."""
+    if gain.value <= 0:
+        return f"On the pictures judged here it makes the log-loss worse, by {-gain.value:.2g}: rather leave it."
+    if gain.low > 0:
+        return ""
+    if not gain.known:
+        return "The pictures judged here cannot tell whether it helps."
+    return (
+        f"The log-loss would fall by {gain.value:.2g} (95 %: {gain.low:.2g} to {gain.high:.2g}), which may be chance: "
+        "these pictures cannot tell whether it helps."
+    )
 
 
 def _slope(results: ClassificationResults, factor: float) -> float:

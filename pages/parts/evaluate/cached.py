@@ -14,6 +14,7 @@ from vision_core.evaluation.box_confusion import BoxConfusion, confuse_boxes
 from vision_core.evaluation.classification import ClassFigures, figures, per_class
 from vision_core.evaluation.detection import CocoScores, coco_scores
 from vision_core.evaluation.guessing import guessing
+from vision_core.evaluation.intervals import Interval
 from vision_core.evaluation.matching import JudgedBoxes, judge_boxes
 from vision_core.evaluation.records import ClassificationResults, DetectionResults
 from vision_core.evaluation.score_threshold import ThresholdSweep, sweep_thresholds
@@ -64,6 +65,11 @@ def reliability(key: str, temperature: float, _evaluation: Evaluation) -> calibr
 @st.cache_data(show_spinner="Fitting …", max_entries=100)
 def fitted(key: str, _evaluation: Evaluation) -> calibration.Fitted:
     return calibration.fit_temperature(labels(_evaluation))
+
+
+@st.cache_data(show_spinner=False, max_entries=100)
+def temperature_gain(key: str, temperature: float, _evaluation: Evaluation) -> Interval:
+    return calibration.log_loss_gain(labels(_evaluation), temperature)
 
 
 @st.cache_resource(show_spinner="Matching boxes …", max_entries=16)

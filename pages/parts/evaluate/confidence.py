@@ -11,7 +11,7 @@ from pages.parts.evaluate.choose import Pictures
 from vision_core import glossary
 from vision_core.errors import VisionError
 from vision_core.evaluation import charts
-from vision_core.evaluation.calibration import Fitted, store_temperature
+from vision_core.evaluation.calibration import Fitted, gain_in_words, store_temperature
 from vision_core.evaluation.store import Evaluation
 from vision_core.training.overview import Overview
 
@@ -57,27 +57,45 @@ def _temperature(evaluation: Evaluation, one: Overview) -> Fitted | None:
         explained.metric("temperature", results.temperature, key="confidence_temperature", note="in use now")
     validation = prepare.kept(one, VALIDATION)
     if validation is None:
-        st.caption("A temperature is fitted on validation pictures, never on those that judge it.")
+        st.caption(
+            "A temperature is fitted on validation pictures, never on those that judge it. Evaluate the run on its "
+            "validation pictures here, once, and the temperature that suits them is shown."
+        )
         prepare.ready([one], VALIDATION)
         return None
     fitted = cached.fitted(validation.key, validation)
     if fitted.note:
         st.warning(plain(fitted.note), icon=":material/info:")
         return None
+    if abs(results.temperature - fitted.temperature) > 1e-6:
+        _offer(evaluation, one, fitted)
+    else:
+        st.markdown(f"Fitted on the validation pictures: **{fitted.temperature:.3g}**, which this run uses.")
+    if results.temperature != 1 and st.button(
+        "Back to 1", icon=":material/undo:", type="tertiary", key="evaluate_temperature_back"
+    ):
+        _store(one, 1.0, "The scores are as they were trained again.")
+    return fitted
+
+
+def _offer(evaluation: Evaluation, one: Overview, fitted: Fitted) -> None:
+    """What another temperature would do here, and the button that keeps it, stressed only where it surely helps."""
     would = cached.label_figures(f"{evaluation.key}|{fitted.temperature}", _at(evaluation, fitted))
     st.markdown(
         f"Fitted on the validation pictures: **{fitted.temperature:.3g}**. On the pictures shown here the calibration "
         f"error would be **{glossary.say('ece', would['ece'])}** and the log-loss "
         f"**{glossary.say('log_loss', would['log_loss'])}**; every answer stays as it is."
     )
-    new = abs(results.temperature - fitted.temperature) > 1e-6
-    if new and st.button("Save it with the run", icon=":material/save:", type="primary", key="evaluate_temperature"):
-        _store(one, fitted.temperature, "Predictions and exports of this run use it from now on.")
-    if results.temperature != 1 and st.button(
-        "Back to 1", icon=":material/undo:", type="tertiary", key="evaluate_temperature_back"
+    doubt = gain_in_words(cached.temperature_gain(evaluation.key, fitted.temperature, evaluation))
+    if doubt:
+        st.warning(plain(doubt), icon=":material/warning:")
+    if st.button(
+        "Save it with the run",
+        icon=":material/save:",
+        type="secondary" if doubt else "primary",
+        key="evaluate_temperature",
     ):
-        _store(one, 1.0, "The scores are as they were trained again.")
-    return fitted
+        _store(one, fitted.temperature, "Predictions and exports of this run use it from now on.")
 
 
 def _at(evaluation: Evaluation, fitted: Fitted) -> Evaluation:

@@ -115,10 +115,10 @@ def _curve(sweep: ThresholdSweep, score: float, best: OperatingPoint) -> None:
     thin = sweep.thinned()
     figures.draw(
         charts.lines(
-            [Line("F1", thin.scores, thin.f1), Line("precision", thin.scores, thin.precision),
-             Line("recall", thin.scores, thin.recall)],
+            [Line("precision", thin.scores, thin.precision), Line("recall", thin.scores, thin.recall),
+             Line("F1", thin.scores, thin.f1)],
             ("score threshold (%)", "share (%)"),
-            marks=[Mark(best.score, f"best F1: {say_score(best.score)}"), Mark(score, f"chosen: {say_score(score)}")],
+            marks=[Mark(score, f"chosen: {say_score(score)}"), Mark(best.score, f"best F1: {say_score(best.score)}")],
         ),
         "F1 against the threshold",
         alt=f"F1 is best, {glossary.say('f1', best.f1)}, at score {say_score(best.score)}; "

@@ -97,3 +97,9 @@ def test_a_browser_that_gives_up_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_file_names_are_safe() -> None:
     assert figure_files.file_name("F1 by threshold: “Coat”", "png") == "f1-by-threshold-coat.png"
     assert figure_files.file_name("/../?", "csv") == "chart.csv"
+
+
+def test_numbers_have_digits_that_count() -> None:
+    values = [100 / 3, 0.1 + 0.2, 1 / 30_000, 1234567.8, 0.0, 5]
+    rows = figure_files.to_csv(go.Figure(), [{"a": value} for value in values]).splitlines()[1:]
+    assert rows == ["33.3333", "0.3", "3.33333e-05", "1234568", "0", "5"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import math
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ MIME_TYPES = {"png": "image/png", "svg": "image/svg+xml", "html": "text/html", "
 WIDTH_PX, LEAST_HEIGHT_PX = 960, 320
 _INK, _GRID, _PAPER = "#17212B", "#D5DDE5", "#FFFFFF"
 _TITLE_PX = 44
+_CSV_DIGITS = 6
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _one_at_a_time = threading.Lock()  # each image starts a browser; a server that starts several at once would stall
 
@@ -200,9 +202,19 @@ def _values(values: Any) -> list[Any]:
     )
 
 
+def _rounded(value: float) -> float | int:
+    """To six digits that count, whole numbers in full; no measurement here knows more."""
+    if value == 0:
+        return 0
+    digits = _CSV_DIGITS - 1 - math.floor(math.log10(abs(value)))
+    return round(value, digits) if digits > 0 else round(value)
+
+
 def _cell(value: Any) -> Any:
     if value is None or (isinstance(value, float) and not np.isfinite(value)):
         return ""
+    if isinstance(value, float):
+        return _rounded(value)
     if not isinstance(value, str):
         return "; ".join(map(str, value)) if isinstance(value, Sequence) else value
     text = value.encode("utf-8", "replace").decode("utf-8")

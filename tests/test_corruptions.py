@@ -117,3 +117,11 @@ def test_every_kind_keeps_size_and_seed_and_grows_worse(photo: np.ndarray, kind:
 def test_there_are_five_steps(photo: np.ndarray, severity: int) -> None:
     with pytest.raises(SettingsError, match="There is no severity"):
         spoilt(photo, "darkness", severity)
+
+
+def test_one_pixel_is_one_pixel() -> None:
+    blur = CORRUPTIONS["gaussian_blur"]
+    assert [blur.said_amount(step) for step in (1, 2)] == [
+        "1 pixel (standard deviation)",
+        "2 pixels (standard deviation)",
+    ]

@@ -51,6 +51,12 @@ class Corruption:
             raise SettingsError(f"There is no severity {severity!r}; there are 1 (mild) to 5.")
         return self.amounts[severity - 1]
 
+    def said_amount(self, severity: int) -> str:
+        """Of a step, with its unit: "1 pixel (standard deviation)"; raises as `amount`."""
+        amount = self.amount(severity)
+        unit = self.unit.replace("pixels", "pixel", 1) if amount == 1 else self.unit
+        return f"{amount:g} {unit}".rstrip()
+
     def apply(self, pixels: np.ndarray, severity: int, random: np.random.Generator) -> np.ndarray:
         """The spoilt picture, `(H, W, 3)` uint8.
 

@@ -132,7 +132,7 @@ def _looks(evaluation: Evaluation, kinds: list[str]) -> None:
         for severity in (0, *SEVERITIES):
             name = kind if severity and kind else ""
             content = _spoilt(str(evaluation.path(0)), name, max(1, severity))
-            amount = f"{CORRUPTIONS[name].amount(severity):g} {CORRUPTIONS[name].unit}" if name else "as it is"
+            amount = CORRUPTIONS[name].said_amount(severity) if name else "as it is"
             caption = f"step {severity}: {amount}" if name else amount
             st.image(content, caption=plain(caption), width=EXAMPLE_PX, alt=f"{kind or ''} {caption}")
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.bench_cases import CLASSIFIER, DETECTOR, broken, row, rows
+from vision_core.costs import bench_rows
 from vision_core.costs.bench_rows import (
     NUMBERS,
     failed,
@@ -22,6 +23,7 @@ from vision_core.costs.bench_rows import (
     shortened,
     size_text,
     table,
+    told_apart,
     usable,
 )
 from vision_core.data import wording
@@ -63,6 +65,24 @@ def test_a_long_name_keeps_what_tells_it_apart() -> None:
         assert len(shortened("Fashion Shelf classifier · ONNX Runtime · batch 8", longest)) <= longest
 
 
+def test_names_beside_points_keep_what_tells_models_apart() -> None:
+    tails = ("PyTorch · batch 1", "ONNX Runtime · batch 8")
+    names = [f"Fashion Shelf {kind} · {tail}" for kind in ("classifier", "detector") for tail in tails]
+    assert told_apart(names, 30) == [
+        "classifier · PyTorch · batch 1",
+        "clas… · ONNX Runtime · batch 8",
+        "detector · PyTorch · batch 1",
+        "dete… · ONNX Runtime · batch 8",
+    ]
+    assert told_apart(names[:1], 60) == names[:1]
+    assert told_apart([*names, "ResNet-18 · batch 1"], 30)[-1] == "ResNet-18 · batch 1"
+    assert told_apart(["My long net of old", "My long net of old 2"], 12) == ["old", "old 2"]
+    alike = [f"{'a' * 40}{end}" for end in "xy"]
+    assert len(set(told_apart(alike, 20))) == 2
+    assert all(len(one) <= 20 for one in told_apart(alike, 20))
+    assert told_apart([], 5) == []
+
+
 def test_a_p99_of_few_runs_is_not_quoted() -> None:
     few, enough = row(samples_ms=[12.0] * 19), row(samples_ms=[12.0] * 20)
     assert quotable(few, "latency_ms_p99") is None
@@ -79,7 +99,7 @@ def test_numbers_are_said_in_plain_digits(value: float, significant: int) -> Non
 
 
 def test_no_number_is_a_dash() -> None:
-    assert doctest.testmod(wording).failed == 0
+    assert doctest.testmod(wording).failed == doctest.testmod(bench_rows).failed == 0
     assert (digits(0), digits(math.nan), digits(-1234.5)) == ("0", "—", "-1,230")
 
 

@@ -178,7 +178,7 @@ def test_the_results_are_a_table_and_the_charts(page: OpenPage) -> None:
     assert "no RAPL counter" in text
     assert "aten.strange" in text
     assert charts(app) == [
-        "Latency, median (ms)",
+        "Latency, median, of a picture (ms)",
         "batch size",
         "milliseconds a run",
         "milliseconds of a run, median of each stage",
@@ -192,9 +192,11 @@ def test_the_axes_of_the_front_can_be_chosen(page: OpenPage) -> None:
     app = page()
     assert select(app, "How good").value == "published"
     assert "two yardsticks" in words(app)
+    assert "each picture still waits for its whole batch" in words(app)
     seen(select(app, "How dear").set_value("images_per_second").run())
     assert charts(app)[0] == "Throughput (pictures/s)"
     assert "Worth a look" in words(app)
+    assert "waits for its whole batch" not in words(app)
 
 
 def test_where_nothing_could_be_measured_it_says_so(page: OpenPage) -> None:

@@ -57,6 +57,18 @@ def test_points_are_rows_with_their_models_quality() -> None:
     assert "32-bit" in rough.note
 
 
+def test_a_latency_is_divided_among_the_pictures_of_its_batch() -> None:
+    known = {CLASSIFIER: {"presence_f1": Quality(0.7)}}
+    some = [row(), row(batch_size=8)]
+    one, eight = points(some, "latency_ms_p50", known, "presence_f1")
+    assert (one.x, eight.x) == (some[0]["latency_ms_p50"], some[1]["latency_ms_p50"] / 8)
+    assert (eight.x_low or 0) <= (eight.x or 0) <= (eight.x_high or 0) < some[1]["latency_ms_p50"]
+    assert "its batch of 8 takes" in eight.note
+    assert one.note == ""
+    assert points(some, "images_per_second", known, "presence_f1")[1].x == some[1]["images_per_second"]
+    assert [verdict.on_front for verdict in judge([one, eight])] == [False, True]
+
+
 def test_published_figures_are_the_catalogues() -> None:
     found = as_published([CLASSIFIER, DETECTOR, "nobody", "/a/run"])
     assert found[CLASSIFIER]["published"].value == pytest.approx(0.74846)

@@ -19,7 +19,7 @@ Row = Mapping[str, Any]
 SETTINGS = ("device", "engine", "precision", "input_size_px", "threads", "batch_size")
 """What tells two measurements of one model apart."""
 SEPARATOR = " · "
-_LEAST = 6  # characters of a model's name that are left
+_LEAST = 3  # characters of a model's name that are left
 P99 = "latency_ms_p99"
 LEAST_FOR_P99 = 20
 """Runs."""
@@ -137,6 +137,38 @@ def shortened(name: str, longest: int) -> str:
     if not separator or room < _LEAST:
         return f"{name[: longest - 1]}…"
     return f"{head[:room].rstrip()}…{separator}{tail}"
+
+
+def told_apart(names: Sequence[str], longest: int) -> list[str]:
+    """Names of `labels` in so many characters each; where one is too long, models lose the words they all begin with.
+
+    >>> told_apart(["Fashion Shelf classifier · batch 1", "Fashion Shelf detector · batch 1"], 30)
+    ['classifier · batch 1', 'detector · batch 1']
+    """
+    if max(map(len, names), default=0) <= longest:
+        return list(names)
+    heads = {name.partition(SEPARATOR)[0] for name in names}
+    short = []
+    for name in names:
+        head, separator, tail = name.partition(SEPARATOR)
+        words = head.split()
+        alike = max((_shared(words, other.split()) for other in heads - {head}), default=0)
+        short.append(shortened(f"{' '.join(words[alike:])}{separator}{tail}", longest))
+    return [_in_the_middle(one, short, name, longest) for one, name in zip(short, names, strict=True)]
+
+
+def _shared(words: Sequence[str], others: Sequence[str]) -> int:
+    """How many words both begin with, of each at least the last one left."""
+    most = min(len(words), len(others)) - 1
+    return next((place for place in range(most) if words[place] != others[place]), max(most, 0))
+
+
+def _in_the_middle(one: str, short: Sequence[str], name: str, longest: int) -> str:
+    """A name that was cut to the same as another, cut in its middle instead."""
+    if short.count(one) < 2 or len(name) <= longest:
+        return one
+    start = (longest - 1) // 2
+    return f"{name[:start]}…{name[start - longest + 1 :]}"
 
 
 def configuration(row: Row) -> tuple[str, ...]:

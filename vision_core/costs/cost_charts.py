@@ -9,12 +9,12 @@ same in sentences.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vision_core.charts import COLOURS, LEGEND_PX, escape
-from vision_core.costs.bench_rows import shortened
+from vision_core.costs.bench_rows import shortened, told_apart
 from vision_core.costs.pareto import Point, Verdict
 from vision_core.data.charts import framed, sentence
 from vision_core.data.wording import digits
@@ -60,21 +60,24 @@ def pareto(verdicts: Sequence[Verdict], x: Axis, y: Axis) -> Figure:
     figure = framed(HEIGHT_PX + LEGEND_PX, escape(x.label), escape(y.label))
     _front_line(figure, [verdict.point for verdict in shown if verdict.on_front], x, y)
     tasks = list(dict.fromkeys(verdict.point.task for verdict in shown))
+    whole = [verdict.point.name for verdict in shown]
+    names = dict(zip(whole, map(escape, told_apart(whole, _LONGEST)), strict=True))
     middle = _middle([one.point.x or 0.0 for one in shown], x.log)
     for task in tasks:
         for on_front in (True, False):
             some = [one for one in shown if one.point.task == task and one.on_front == on_front]
             if some:
-                _points(figure, some, task, on_front, (x, y), middle)
+                _points(figure, some, names, (x, y), middle)
     figure.update_layout(showlegend=True, hovermode="closest")
     _room(figure, shown, x, y)
     return figure
 
 
 def _points(
-    figure: Figure, some: Sequence[Verdict], task: str, on_front: bool, axes: tuple[Axis, Axis], middle: float
+    figure: Figure, some: Sequence[Verdict], names: Mapping[str, str], axes: tuple[Axis, Axis], middle: float
 ) -> None:
-    """Those of one task that are on the front, or are not; names stand to the side of `middle`, beside the bars."""
+    """Those of one task that are on the front, or are not; `names` stand to the side of `middle`, beside the bars."""
+    task, on_front = some[0].point.task, some[0].on_front
     name, colour, symbol = STYLES.get(task, OTHER)
     x, y = axes
     points = [one.point for one in some]
@@ -85,7 +88,7 @@ def _points(
         error_y=_bars([(point.y, point.y_low, point.y_high) for point in points], y, on_front),
         mode="markers+text" if on_front else "markers",
         name=name if on_front else f"{name}, beaten",
-        text=[short(point.name) for point in points] if on_front else None,
+        text=[names[point.name] for point in points] if on_front else None,
         textposition=[f"top {'left' if (point.x or 0.0) > middle else 'right'}" for point in points],
         cliponaxis=False,
         marker={"color": colour, "size": 13, "symbol": symbol if on_front else f"{symbol}-open", "line": {"width": 2}},

@@ -18,6 +18,7 @@ import numpy as np
 
 from vision_core.costs.bench_rows import Row, labels, usable
 from vision_core.costs.pareto import Point
+from vision_core.data.wording import digits
 from vision_core.errors import DataError, VisionError
 from vision_core.evaluation.applied import applied_threshold
 from vision_core.evaluation.store import Evaluation, list_evaluations
@@ -28,6 +29,8 @@ from vision_core.models.published import published
 NOT_EVALUATED = "It has not been evaluated yet."
 MORE_IS_BETTER = frozenset({"images_per_second"})
 """Costs of which more is better."""
+OF_A_BATCH = frozenset({"latency_ms_p50", "latency_ms_p95", "latency_ms_p99"})
+"""Costs of a whole batch, which `points` divides among its pictures: else a larger batch would always look dearer."""
 
 
 @dataclass(frozen=True)
@@ -113,32 +116,38 @@ def as_published(models: Sequence[str]) -> dict[str, dict[str, Quality]]:
 
 
 def points(rows: Sequence[Row], cost: str, qualities: Mapping[str, Mapping[str, Quality]], figure: str) -> list[Point]:
-    """One point a row: what it costs, with its interval where runs were timed, and how good its model is."""
+    """One point a row: what it costs, with its interval where runs were timed, and how good its model is.
+
+    Latencies are of one picture: a batch's, divided by its size.
+    """
     known = usable(rows)
     names = labels(known)
     found = []
     for name, row in zip(names, known, strict=True):
         quality = qualities.get(str(row.get("model")), {}).get(figure)
-        low, high = cost_interval(row, cost)
+        share = 1 / (row.get("batch_size") or 1) if cost in OF_A_BATCH else 1.0
+        x, low, high = (None if one is None else one * share for one in (row.get(cost), *cost_interval(row, cost)))
         found.append(
             Point(
                 name=name,
                 task=str(row.get("task")),
-                x=row.get(cost),
+                x=x,
                 y=None if quality is None else quality.value,
                 x_low=low,
                 x_high=high,
                 y_low=None if quality is None else quality.low,
                 y_high=None if quality is None else quality.high,
-                note=_note(row, quality),
+                note=_note(row, quality, cost),
             )
         )
     return found
 
 
-def _note(row: Row, quality: Quality | None) -> str:
+def _note(row: Row, quality: Quality | None, cost: str) -> str:
     precision = str(row.get("precision") or "fp32")
     said = [quality.note] if quality is not None and quality.note else []
+    if cost in OF_A_BATCH and (row.get("batch_size") or 1) > 1 and row.get(cost) is not None:
+        said.append(f"its batch of {row['batch_size']} takes {digits(row[cost], 4)} ms in all")
     if precision != "fp32":
         said.append(f"how good it is was found with 32-bit floats, not with {precision}")
     return "; ".join(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from vision_core.costs.pareto import Verdict, in_words, judge
 from vision_core.costs.quality import (
     MORE_IS_BETTER,
     NOT_EVALUATED,
+    OF_A_BATCH,
     OnTheYardstick,
     Quality,
     as_published,
@@ -81,15 +83,22 @@ def _chart(
     verdicts = judge(
         found, lower_x_is_better=cost not in MORE_IS_BETTER, higher_y_is_better=figure not in LOWER_IS_BETTER
     )
-    words = in_words(verdicts, f"“{_figure_title(cost)}”", f"“{_figure_title(figure)}”")
+    divided = cost in OF_A_BATCH and any((row.get("batch_size") or 1) > 1 for row in rows)
+    dear = _figure_title(cost) + (", of a picture" if divided else "")
+    words = in_words(verdicts, f"“{dear}”", f"“{_figure_title(figure)}”")
     figures.draw(
-        pareto(verdicts, _axis(cost, log=True), _axis(figure)),
-        f"{_figure_title(figure)} against {_figure_title(cost).lower()}",
+        pareto(verdicts, replace(_axis(cost, log=True), title=dear), _axis(figure)),
+        f"{_figure_title(figure)} against {dear.lower()}",
         alt=" ".join(words[:4]) or "No model has both figures",
         key=f"bench_pareto_{key}",
-        table=[_line(verdict, figure, cost) for verdict in verdicts],
+        table=[_line(verdict, figure, f"{cost}, of a picture" if divided else cost) for verdict in verdicts],
         help=explained.brief("pareto"),
     )
+    if divided:
+        st.caption(
+            ":material/info: A batch's latency is divided by its pictures, so that batches of any size compare; each "
+            "picture still waits for its whole batch, whose latency stands in the table above."
+        )
     for sentence in words[:1]:
         st.markdown(f":material/star: {plain(sentence)}")
     if len(words) > 1:

@@ -76,6 +76,7 @@ def test_a_measurement_is_started_watched_and_cancelled(tab: Tab, server: Server
     expect(page.get_by_role("combobox", name="Measurement")).to_have_value(re.compile("To be cancelled"))
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="Measure again")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Measurement")).to_have_value("To be cancelled · stopped")
     expect(page.get_by_text(re.compile(r"stopped · \d rows?"))).to_be_visible()
     bench = benches(server.log.parent)[-1]
     assert bench.status()["state"] == "cancelled"

@@ -19,6 +19,19 @@ from vision_core.evaluation.store import Evaluation
 COUNTS, SHARES = "Pictures", "Shares of the row"
 MOST_ROWS = 12
 WORST = 60
+_COLUMNS = (
+    "class",
+    "examples",
+    "F1",
+    "F1 guessed",
+    "AP",
+    "AP guessed",
+    "precision",
+    "recall",
+    "ROC-AUC",
+    "said",
+    "right",
+)
 _GUESSED = "What always saying yes to this class gives, without looking at a picture"
 
 
@@ -65,6 +78,7 @@ def classes(evaluation: Evaluation, threshold: float = 0.5) -> None:
             "right": st.column_config.NumberColumn("of these right"),
         },
         key=f"evaluate_classes_{evaluation.key}",
+        column_order=_COLUMNS,
         alt="Each class with examples, precision, recall, F1, average precision and area under the ROC curve",
     )
     with st.container(horizontal=True):

@@ -197,10 +197,10 @@ def test_sliders_move_all_columns_without_a_forward_pass(
         before, latency = layers.stat().st_size, tab.page.get_by_text("median · p95").all_inner_texts()
         assert before > 100, "the networks' layers were not counted"
         assert listed(candidates.select(0.4, 0.5)) != listed(candidates.select(0.65, 0.5))
-        move(tab, "Least score", +5)
+        move(tab, "Least score", +25)
         expect_objects(tab, candidates.select(0.65, 0.5))
         assert query_of(tab)["score"] == ["0.65"]
-        move(tab, "Least score", -11)
+        move(tab, "Least score", -55)
         expect_objects(tab, candidates.select(0.1, 0.5))
         move(tab, "Overlap allowed (IoU)", +8)
         expect_objects(tab, candidates.select(0.1, 0.9))
@@ -379,7 +379,7 @@ def test_a_reload_and_a_walk_through_the_pages_keep_what_was_chosen(open_tab: Op
     expect(tab.page.get_by_text("2 of 2 pictures.")).to_be_visible()
     open_row(tab, 1)
     expect(tab.column(1).get_by_text("cup, dining table", exact=True)).to_be_visible()
-    move(tab, "Least score", +8)
+    move(tab, "Least score", +40)
     expect(tab.column(1).get_by_role("paragraph").get_by_text("cup", exact=True)).to_be_visible()
     tab.page.wait_for_url("**score=0.8**")  # "cup" alone shows a step earlier too
     tab.settled()

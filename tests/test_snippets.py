@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vision_core
+import vision_core.vocabulary
 from vision_core.errors import SettingsError
 from vision_core.snippets import SnippetSettings, notebook, python_snippet
 from vision_core.types import Classification, Detections, PipelineResult, Timing

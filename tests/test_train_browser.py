@@ -75,6 +75,7 @@ def set_up(tab: Tab, server: Server, **settings: object) -> None:
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
     page.get_by_text("All settings").first.click()
     text = page.get_by_role("textbox", name="As JSON")
+    expect(text).not_to_have_value("")  # it is there before what it holds
     text.fill(json.dumps(json.loads(text.input_value()) | settings))
     text.press("Control+Enter")
     page.get_by_role("button", name="Use these settings").click()

@@ -12,11 +12,13 @@ import resource
 import signal
 import sys
 import time
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from PIL import Image
@@ -92,7 +94,9 @@ def command(*arguments: str, largest: int = 0, said: Path | None = None) -> Iter
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.training_imports"])
     process = context.Process(target=_run, args=(arguments, dict(os.environ), largest, said))
-    process.start()
+    # A page's test leaves the page as `__main__`, which the new process would run before it does what it is for.
+    with mock.patch.dict(sys.modules, {"__main__": types.ModuleType("__main__")}):
+        process.start()
     try:
         yield process
     finally:

@@ -127,11 +127,7 @@ def _more() -> dict[str, object]:
                 key=kept.some_of("sizes_px", SIZES_PX, ()),
                 help="None chosen: each model's own.",
             )
-            cores = tuple(
-                dict.fromkeys(
-                    n for n in (1, 2, 4, 8, 16, 32, psutil.cpu_count() or 1) if n <= (psutil.cpu_count() or 1)
-                )
-            )
+            cores = _thread_counts(psutil.cpu_count() or 1)
             threads = st.pills(
                 "CPU threads",
                 cores,
@@ -196,9 +192,7 @@ def choose_region(name: str) -> str:
         chosen = st.selectbox(
             "Electricity of",
             options,
-            format_func=lambda code: (
-                f"{regions[code].name} · {regions[code].g_per_kwh:.3g} g CO₂/kWh" if code else "nowhere: no CO₂"
-            ),
+            format_func=lambda code: _region_label(regions[code]) if code else "nowhere: no CO₂",
             key=kept.one_of(name, options, ""),
             help="Yearly averages that come with codecarbon; nothing is looked up.",
         )

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from vision_core.data.library import Dataset
-from vision_core.evaluation.store import Evaluation, _file, _taken_down, _write, open_evaluation
+from vision_core.evaluation.evaluation_file import taken_down, write
+from vision_core.evaluation.store import Evaluation, _file, open_evaluation
 from vision_core.run_folder import BEST, STATUS, RunFolder, create_run
 from vision_core.training.config import make_config
 from vision_core.training.evaluate import Subject, subject
@@ -38,9 +39,9 @@ def evaluated(
 ) -> Evaluation:
     """An evaluation of that run, kept as `evaluate_run` keeps it; the higher `sure`, the more answers are right."""
     of = subject(run.path, data, split)
-    about, arrays = _taken_down(of, _detected(of, sure, seed) if of.data.task == "detection" else _said(of, sure, seed))
+    about, arrays = taken_down(of, _detected(of, sure, seed) if of.data.task == "detection" else _said(of, sure, seed))
     file = _file(run, of.name, split)
-    _write(file, about | {"asked": split}, arrays)
+    write(file, about | {"asked": split}, arrays)
     return open_evaluation(file)
 
 

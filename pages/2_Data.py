@@ -13,12 +13,14 @@ with frame("Data: your own pictures"):
         from pages.parts.data import bring, choose, doctor, gallery, overview, shelf, trash, use
         from pages.parts.data import embedding as embedding_map
 
-    overview.painting(shelf.painting())
+    with st.container():  # also when it is empty, so that what stands below it stays the same to the browser
+        overview.painting(shelf.painting())
     opened = None
     with told():
         opened = choose.choose()
     key = f"bring_{st.session_state.get('brought', 0)}"  # folded again after something was brought in
-    with st.expander("Bring in a data set", icon=":material/upload:", expanded=opened is None, key=key):
+    unfolded = st.session_state.setdefault(f"{key}_unfolded", opened is None)  # Fashion Shelf's arrival folds nothing
+    with st.expander("Bring in a data set", icon=":material/upload:", expanded=unfolded, key=key):
         if brought := bring.draw():
             choose.show_newest(brought)
     if opened is None and not choose.list_datasets():

@@ -17,12 +17,12 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 WAIT_MS = 120_000
@@ -92,10 +92,12 @@ def serve(home: Path, command: Sequence[str] = ("-m", "streamlit"), **environmen
             stderr=subprocess.STDOUT,
         )
     server = Server(f"http://127.0.0.1:{port}", process, log)
+    _running.append(server)
     try:
         _wait_until_healthy(server)
         yield server
     finally:
+        _running.remove(server)
         process.terminate()
         try:
             process.wait(20)
@@ -152,6 +154,20 @@ class Tab:
         return self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')
 
 
+_open: list[Tab] = []
+_running: list[Server] = []
+
+
+def seen_last() -> Iterator[tuple[str, str]]:
+    """A name and a text for what every open tab shows and every running server printed last."""
+    for tab in _open:
+        with suppress(Error):
+            yield f"Screen of {tab.page.url}", tab.page.locator("body").inner_text(timeout=5000)[:5000]
+            yield "Its complaints", "\n".join(tab.complaints)
+    for server in _running:
+        yield f"Server {server.url}", server.log.read_text(errors="replace")[-3000:]
+
+
 @contextmanager
 def visit(
     browser: Browser,
@@ -169,7 +185,9 @@ def visit(
         "console", lambda said: tab.complaints.append(f"{said.text} {said.location}") if said.type == "error" else None
     )
     tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
+    _open.append(tab)
     try:
         yield tab
     finally:
+        _open.remove(tab)
         context.close()

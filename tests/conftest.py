@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+from tests.browser import seen_last
 
 SAMPLES = Path(__file__).parent.parent / "vision_core" / "assets" / "samples"
 _LOOPBACK = ("127.", "::1", "localhost")
@@ -41,6 +44,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=2))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a browser test that failed had on its screen, and what its server printed."""
+    report = yield
+    if report.failed and item.get_closest_marker("browser"):
+        for name, content in seen_last():
+            report.sections.append((name, content))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -348,3 +348,18 @@ def test_hostile_names_stay_text(page: Callable[..., AppTest], tmp_path: Path) -
         app = page(section=section)
         for line in words(app).splitlines() + [button.label for button in app.button]:
             assert not re.search(r"(?<!\\)<(img|b|script)|(?<!\\)\]\(javascript", line), line
+
+
+def test_what_was_brought_in_stays_open_though_the_browser_sends_the_old_address(
+    page: Callable[..., AppTest], shelf: Dataset, messy: Path
+) -> None:
+    app = page(data=shelf.id)
+    messy_one = import_dataset(messy, "Messy")
+    app.session_state["data_new"] = (messy_one.id, shelf.id)
+    for _ in range(3):
+        app.query_params["data"] = shelf.id
+        assert seen(app.run()).selectbox[0].value == messy_one.id
+    assert app.query_params["data"] == messy_one.id
+    assert seen(app.run()).selectbox[0].value == messy_one.id, "the address has followed"
+    app.query_params["data"] = shelf.id
+    assert seen(app.run()).selectbox[0].value == shelf.id, "from now on it counts again"

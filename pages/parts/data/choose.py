@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages import plain
-from pages.parts.data import trash
+from pages.parts.data import newest, trash
 from vision_core.data.doctor.case import plural
 from vision_core.data.index import DatasetIndex
 from vision_core.data.journal import count_changes
@@ -43,7 +43,7 @@ def choose() -> Opened | None:
     datasets = {dataset.id: dataset for dataset in list_datasets()}
     if not datasets:
         return None
-    wanted = st.session_state.pop("data_new", None) or st.query_params.get("data", "")
+    wanted = newest.asked_for()
     if wanted and wanted not in datasets:
         st.warning(
             f"There is no data set {plain(wanted[:80])} here; it may have been removed. Another one is shown.",
@@ -109,10 +109,10 @@ def labels_are_in(opened: Opened) -> bool:
 
 def show_newest(dataset: Dataset) -> None:
     """Opens the newest version of a data set in the next run of the page, which says what it is."""
-    newest = dataset.versions[-1]
-    contents = f"{plural(newest.images, 'picture')}, {plural(newest.boxes, 'box')}"
-    st.session_state["data_done"] = plain(f"{dataset.name}, version {newest.number} ({newest.note}): {contents}.")
-    st.session_state["data_new"] = dataset.id
+    version = dataset.versions[-1]
+    contents = f"{plural(version.images, 'picture')}, {plural(version.boxes, 'box')}"
+    st.session_state["data_done"] = plain(f"{dataset.name}, version {version.number} ({version.note}): {contents}.")
+    newest.show(dataset)
     st.session_state["brought"] = st.session_state.get("brought", 0) + 1
     st.query_params.pop("version", None)
     st.rerun()

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages import plain, told
+from pages.parts.data import newest
 from vision_core.data.library import Dataset, discard_dataset, list_discarded, restore_dataset
 
 _REMOVED = "data_removed"  # where the data set that was removed last lies, and its name
@@ -56,6 +57,6 @@ def _bring_back(place: Path, where: str) -> None:
             restored = restore_dataset(place)
             st.session_state.pop(_REMOVED, None)
             st.session_state["data_done"] = plain(f"{restored.name} is back.")
-            st.session_state["data_new"] = restored.id
+            newest.show(restored)
             st.query_params.pop("version", None)
             st.rerun()

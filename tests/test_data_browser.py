@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from tests.test_data_page import messy as messy  # a fixture
 from tests.test_library import zipped
 from vision_core.data.journal import read_operations
 from vision_core.data.shelf import CLASS_NAMES
+
+TRIES = count(1)
 
 pytestmark = [
     pytest.mark.browser,
@@ -53,6 +56,9 @@ def test_a_zip_is_imported_checked_and_mended(tab: Tab, server: Server, messy: P
     page.goto(f"{server.url}/Data")
     page.get_by_text("Bring in a data set").click()
     page.locator("input[type=file]").set_input_files(str(zipped(messy)))
+    name = page.get_by_role("textbox", name="Name")
+    name.fill(f"messy {next(TRIES)}")  # of an earlier try there may be one already
+    name.press("Enter")
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_test_id("stMetric").first).to_contain_text("61")
 

@@ -18,6 +18,7 @@ from vision_core.train_commands import Json, Run, open_run, print_json, print_me
 
 if TYPE_CHECKING:
     from vision_core.evaluation.intervals import Interval
+    from vision_core.evaluation.keeping import Kept
     from vision_core.evaluation.significance import Comparison
     from vision_core.evaluation.store import Evaluation
     from vision_core.evaluation.yardstick import Yardstick
@@ -44,13 +45,30 @@ def evaluate(
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also how it does on blurred, noisy, compressed and dark pictures.")
     ] = False,
+    keep_temperature: Annotated[
+        bool, typer.Option("--keep-temperature", help="Fit a classifier's temperature on validation pictures; keep it.")
+    ] = False,
+    keep_threshold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="best|SCORE", help="Keep a detector's score threshold; best: F1's on validation pictures."
+        ),
+    ] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Take a kept temperature or threshold away first.")] = False,
     as_json: Json = False,
 ) -> None:
     """Judge a run's best weights on pictures it was not trained on; what is kept and still true is not done again."""
     found = open_run(run)
+    score = None if keep_threshold in (None, "best") else _score(keep_threshold)
+    from vision_core.evaluation import keeping
     from vision_core.evaluation.store import evaluate_run
 
+    forgotten = keeping.forget(found.path) if forget else []
     evaluation = evaluate_run(found.path, data, split, Stages(), again)
+    kept = [keeping.keep_temperature(evaluation, Stages())] if keep_temperature else []
+    kept += [keeping.keep_threshold(evaluation, score, Stages())] if keep_threshold is not None else []
+    if keep_temperature:
+        evaluation = evaluate_run(found.path, data, split, Stages())  # the same answers at the temperature kept now
     if data is not None and (every := len(evaluation.index)) > len(evaluation.results):
         judged, of = len(evaluation.results), f"of the split {evaluation.split!r}" if evaluation.split else "labelled"
         print(f"{judged} of {every} pictures are {of}; --split all judges every labelled one.", file=sys.stderr)
@@ -63,20 +81,53 @@ def evaluate(
         "losses": said["losses"],
         **about,
     }
+    if kept:
+        result["kept"] = {one.name: one.to_json() for one in kept}
+    if forget:
+        result["forgotten"] = forgotten
     if details:
         result |= _details(evaluation)
     if robustness:
         result["robustness"] = _robustness(evaluation)
     if as_json:
         print_json(result)
-        return
-    print_metrics({name: value for name, value in result.items() if name not in ("intervals", "slices", "errors")})
+    else:
+        _print(result, kept)
+
+
+def _print(result: dict[str, Any], kept: Sequence[Kept]) -> None:
+    """The same for people."""
+    print_metrics({name: value for name, value in result.items() if not isinstance(value, list)})
+    if "forgotten" in result:
+        print(f"{'forgotten':18} {', '.join(result['forgotten']) or 'nothing was kept'}")
+    for one in kept:
+        _print_kept(one)
     for name, (low, high) in result.get("intervals", {}).items():
         print(f"{name:18} {low:.4g} to {high:.4g} with 95 % confidence")
     for name, gain in result.get("errors", {}).items():
         print(f"{name:18} {'unknown' if gain is None else f'{gain:.4g}'} AP50 to be gained")
     for one in result.get("slices", []):
         print(f"weakest: {one['by']} {one['name']}, F1 {one['f1']:.3f} of {one['pictures']} pictures")
+
+
+def _score(text: str | None) -> float:
+    try:
+        return float(text or "")
+    except ValueError:
+        raise SettingsError(f"--keep-threshold takes best or a score between 0 and 1, not {text!r}.") from None
+
+
+def _print_kept(kept: Kept) -> None:
+    """What is kept now, what it was chosen by, and each figure before and after."""
+    on = kept.chosen_on
+    chosen = "as given" if on is None else f"chosen on {on['images']} pictures of {on['data']}, split {on['split']!r}"
+    was = "none" if kept.was is None else f"{kept.was:.4g}"
+    print(f"{kept.name:18} {kept.now:.4g} is kept (it was {was}), {chosen}")
+    for name, after in kept.after.items():
+        said = ["unknown" if value is None else f"{value:.4g}" for value in (kept.before.get(name), after)]
+        print(f"  {name:16} {said[0]} before, {said[1]} after")
+    if kept.warning:
+        print(f"  {kept.warning} (--forget takes it away.)")
 
 
 def _details(evaluation: Evaluation) -> dict[str, Any]:

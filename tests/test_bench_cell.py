@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from benchmarks.bench_latency import agreement
-from vision_core.costs import bench_cell
+from vision_core.costs import bench_cell, bench_models
 from vision_core.costs.bench import BenchPlan, Cell
 from vision_core.costs.bench_cell import Bencher
 from vision_core.costs.bench_work import finite
@@ -152,7 +152,7 @@ def test_too_little_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any, **__: Any) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr(bench_cell, "prepare", full)
+    monkeypatch.setattr(bench_models, "prepare", full)
     (row,) = rows("test_resnet", batch_sizes=(64,))
     assert row["error"] == "There is too little memory for a batch of 64; try a smaller one, or smaller inputs."
 

@@ -140,3 +140,13 @@ def test_a_number_says_where_it_is_from() -> None:
     assert note(row(), "energy_wh_per_1k").startswith("unavailable · no RAPL counter")
     assert note(row(), "flops") == ""
     assert note({"model": CLASSIFIER}, "flops") == ""
+
+
+def test_how_many_crops_tells_pipelines_apart() -> None:
+    pair = f"{DETECTOR}>{CLASSIFIER}"
+    few, many = (row(pair, crops=crops, task="two-stage", detect_ms=30.0, classify_ms=12.0) for crops in (1, 5))
+    assert labels([few, many]) == [f"{pair} · 1 crop", f"{pair} · 5 crops"]
+    assert len(newest([few, many])) == 2
+    line, other = table([few, row()])
+    assert (line["crops"], line["detect_ms"], line["classify_ms"]) == (1, 30.0, 12.0)
+    assert (other["crops"], other["detect_ms"]) == (None, None)

@@ -30,7 +30,7 @@ _LONG = ("layers", "roof", "samples_ms")
 
 @app.command()
 def bench(
-    models: Annotated[list[str], typer.Argument(metavar="M_OR_RUN…", help="Model names and run folders.")],
+    models: Annotated[list[str], typer.Argument(metavar="M_OR_RUN…", help="Models, runs, 'DETECTOR>CLASSIFIER'.")],
     batch_sizes: Annotated[str, typer.Option(help="Pictures run together, e.g. 1,8.")] = "1",
     input_sizes: Annotated[str, typer.Option(help="Edges of the networks' inputs in pixels; their own.")] = "",
     precisions: Annotated[str, typer.Option(help="fp32, bf16, int8 (dynamic).")] = "fp32",
@@ -42,6 +42,7 @@ def bench(
     region: Annotated[str, typer.Option(help="Whose electricity, for grams of CO2: FRA, USA-CA, SE3 …")] = "",
     watts: Annotated[float, typer.Option(help="What the machine is assumed to draw without a counter.")] = 0.0,
     fps: Annotated[float, typer.Option(help="Also play a stream of so many frames a second.")] = 0.0,
+    crops: Annotated[int, typer.Option(help="Objects a pipeline's classifier looks at; what is found.")] = 0,
     download: Annotated[bool, typer.Option("--download", help="Fetch weights that are not on disk.")] = False,
     save: Annotated[bool, typer.Option("--save", help="Keep it in the workspace, for the Costs page.")] = False,
     name: Annotated[str, typer.Option(help="What to call it there.")] = "",
@@ -66,6 +67,7 @@ def bench(
         watts=watts,
         target_fps=fps,
         download=download,
+        crops=crops,
     )
     _check_devices(plan.devices)
     scratch = None if save else Path(tempfile.mkdtemp(prefix="whatwhere-bench-"))
@@ -154,13 +156,15 @@ class _Teller:
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
+    from vision_core.costs.bench import short_name
+
     print(
         f"{'model':36} {'engine':12} {'prec':5} {'px':>9} {'batch':>5} {'p50 ms':>9} {'p95 ms':>9} {'img/s':>8} ",
         end="",
     )
     print(f"{'memory MB':>9} {'Wh/1000':>8} {'$/million':>9}")
     for row in rows:
-        name = Path(row["model"]).name if "/" in row["model"] else row["model"]
+        name = short_name(row["model"])
         size = "x".join(str(edge) for edge in row["input_size_px"])
         print(f"{name[:36]:36} {row['engine']:12} {row['precision']:5} {size:>9} {row['batch_size']:5d} ", end="")
         if row["error"]:

@@ -2,6 +2,7 @@
 
     plan = BenchPlan(("tf_efficientnet_lite0", "ssdlite_mobilenet_v2_coco"), batch_sizes=(1, 8))
     [cell.words for cell in plan.cells()]
+    BenchPlan(("ssdlite_mobilenet_v2_coco>tf_efficientnet_lite0",), crops=3)     # detect, then classify, as one thing
 
 Nothing here imports torch. `bench_store` starts a plan in a process of its own; `bench_cell` measures one cell.
 
@@ -19,8 +20,12 @@ height, `parameters`, `flops`, `uncounted_ops`, `latency_ms_p50`, `latency_ms_p9
                                     machine can reach (`flops_per_second`, `bytes_per_second`)
     stream                          where the plan has a `target_fps`: see `stream.StreamReport.to_dict`
     error                           "" or one sentence on why this cell cannot run; its numbers are null then
+    crops, detect_ms, classify_ms   of a pipeline: objects of each picture that the classifier looks at, and the median
+                                    time of each half, of a whole batch; its `input_size_px` is the detector's
 
-`flops` and `activations` are of one image whatever the batch, so that they compare with published figures.
+`flops` and `activations` are of one image whatever the batch, so that they compare with published figures. A
+pipeline's parameters, arithmetic, memory, size and loading time are those of both networks, the classifier's
+arithmetic once for each crop.
 """
 
 from __future__ import annotations
@@ -48,6 +53,8 @@ TITLES = {
 }
 """How people call a precision or an engine."""
 MAX_CELLS = 1000
+ARROW = ">"
+"""Stands between a pipeline's detector and classifier."""
 _LIMITS = {
     "batch_sizes": (1, 1024),
     "input_sizes_px": (16, 4096),
@@ -55,6 +62,7 @@ _LIMITS = {
     "seconds": (0.0, 600.0),
     "watts": (0.0, 20_000.0),
     "target_fps": (0.0, 1000.0),
+    "crops": (0, 1000),
 }
 
 
@@ -63,10 +71,11 @@ class Cell:
     """One combination of a plan.
 
     Attributes:
-        model: a catalogue name or a run's folder.
-        input_size_px: edge of the network's input, None: the model's own.
+        model: a catalogue name or a run's folder, or two of them as a pipeline, see `pipeline_parts`.
+        input_size_px: edge of the network's input, None: the model's own; of a pipeline, the detector's.
         threads: of the CPU, None: as many as PyTorch takes by itself.
         device: "" is the best one of this machine.
+        crops: of a pipeline, as in `BenchPlan`.
     """
 
     model: str
@@ -76,12 +85,12 @@ class Cell:
     engine: str = "eager"
     threads: int | None = None
     batch_size: int = 1
+    crops: int = 0
 
     @property
     def words(self) -> str:
         """For a progress bar."""
-        name = Path(self.model).name if "/" in self.model else self.model
-        parts = [name, f"batch {self.batch_size}"]
+        parts = [short_name(self.model), f"batch {self.batch_size}"]
         parts += [f"{self.input_size_px} px"] if self.input_size_px else []
         parts += [self.precision, TITLES[self.engine]]
         parts += [f"{self.threads} thread{'s' * (self.threads != 1)}"] if self.threads else []
@@ -93,14 +102,17 @@ class BenchPlan:
     """What to measure: every combination of the listed conditions, for each model.
 
     Attributes:
-        models: catalogue names and run folders, of both tasks.
-        input_sizes_px: none: each model's own. threads: none: PyTorch's choice. devices: "" is the best one here.
+        models: catalogue names and run folders, of both tasks, and pipelines of a detector and a classifier.
+        input_sizes_px: none: each model's own; a pipeline's classifier keeps its own.
+        threads: none: PyTorch's choice. devices: "" is the best one here.
         seconds: how long each cell is timed, after warming up; slow ones run at least five times.
         region: whose electricity the grams of CO2 are of, see `carbon.list_regions`; "": none.
         price: the entry of the price list for `usd_per_million`; "": its first.
         watts: what the machine is assumed to draw where no counter can be read; 0: energy stays unavailable.
         target_fps: above 0 each cell of batch 1 is also run on a video-like stream of so many frames a second.
         download: fetch published weights that are not on disk; otherwise such models run with random ones.
+        crops: objects of each picture that a pipeline's classifier looks at; 0: as many as its detector finds in the
+            picture that is measured with.
 
     Raises:
         SettingsError: a value outside what is allowed, or more than `MAX_CELLS` combinations.
@@ -119,6 +131,7 @@ class BenchPlan:
     watts: float = 0.0
     target_fps: float = 0.0
     download: bool = False
+    crops: int = 0
 
     def __post_init__(self) -> None:
         for name in _LISTS:
@@ -131,8 +144,11 @@ class BenchPlan:
                 raise SettingsError(f"{name} is empty: there is nothing to measure.")
         for name in ("models", "devices"):
             _check_texts(name, getattr(self, name))
+        for model in self.models:
+            pipeline_parts(model)
         for name in ("batch_sizes", "input_sizes_px", "threads"):
             _check_wholes(name, getattr(self, name))
+        _check_wholes("crops", (self.crops,))
         for name in ("seconds", "watts", "target_fps"):
             _check_number(name, getattr(self, name))
         _check_known("precision", self.precisions, PRECISIONS)
@@ -149,7 +165,7 @@ class BenchPlan:
         sizes: tuple[int | None, ...] = self.input_sizes_px or (None,)
         threads: tuple[int | None, ...] = self.threads or (None,)
         ways = product(self.models, self.devices, sizes, self.precisions, self.engines, threads, self.batch_sizes)
-        return (Cell(*way) for way in ways)
+        return (Cell(*way, crops=self.crops if pipeline_parts(way[0]) else 0) for way in ways)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -170,6 +186,34 @@ class BenchPlan:
             return cls(**values)
         except TypeError as error:
             raise SettingsError(f"This is no plan of a benchmark: {error}.") from error
+
+
+def pipeline_parts(model: str) -> tuple[str, str] | None:
+    """Detector and classifier of a pipeline; None for a model alone, and for a folder whose name has such a sign.
+
+    >>> pipeline_parts("ssdlite_mobilenet_v2_coco > resnet18"), pipeline_parts("resnet18")
+    (('ssdlite_mobilenet_v2_coco', 'resnet18'), None)
+
+    Raises:
+        SettingsError: not two names.
+    """
+    if ARROW not in model or Path(model).is_dir():
+        return None
+    names = [name.strip() for name in model.split(ARROW)]
+    if len(names) != 2 or not all(names):
+        raise SettingsError(f"{model!r} is no pipeline; write it as DETECTOR{ARROW}CLASSIFIER.")
+    return names[0], names[1]
+
+
+def short_name(model: str) -> str:
+    """What to call a model of a plan in a list: of a run, its folder's name.
+
+    >>> short_name("/runs/mine>resnet18"), short_name("resnet18")
+    ('mine > resnet18', 'resnet18')
+    """
+    if parts := pipeline_parts(model):
+        return f" {ARROW} ".join(short_name(part) for part in parts)
+    return Path(model).name if "/" in model else model
 
 
 _LISTS = ("models", "batch_sizes", "input_sizes_px", "precisions", "threads", "devices", "engines")

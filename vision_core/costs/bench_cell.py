@@ -11,48 +11,47 @@ is a sample photo with several objects, the same in every place of a batch.
 from __future__ import annotations
 
 import gc
-import math
-import time
 from collections.abc import Callable
 from datetime import datetime, timezone
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import torch
 
-from vision_core.costs.bench import BenchPlan, Cell
-from vision_core.costs.bench_models import Loaded, load, picture, spec_of
+from vision_core.costs.bench import BenchPlan, Cell, pipeline_parts
+from vision_core.costs.bench_models import load, picture, spec_of
+from vision_core.costs.bench_pipeline import LoadedPipeline, load_pipeline, specs_of
+from vision_core.costs.bench_run import TwoStageTiming, run_once
+from vision_core.costs.busy import Busy
 from vision_core.costs.carbon import co2_g_per_1k
+from vision_core.costs.cell_numbers import (
+    AnyLoaded,
+    conditions,
+    load_time,
+    nothing,
+    p99_note,
+    sentence,
+    size_on_disk,
+    with_numbers,
+)
 from vision_core.costs.energy import energy_wh_per_1k
-from vision_core.costs.engine_parts import Predictor, Prepared
-from vision_core.costs.engines import prepare
+from vision_core.costs.engine_parts import AnyPredictor, Pipeline, Prepared
 from vision_core.costs.latency import Budget, LatencyReport, device_name, measure
 from vision_core.costs.layers import machine_roof, measure_layers
 from vision_core.costs.measured import Measured
 from vision_core.costs.memory import MemoryReport, peak_memory
 from vision_core.costs.prices import Price, load_prices
-from vision_core.costs.report import CostReport, Subject, build_report
+from vision_core.costs.report import Subject, build_report
 from vision_core.costs.stream import panning_frames, run_stream
 from vision_core.errors import VisionError
-from vision_core.predict import ObjectDetector, choose_device
+from vision_core.predict import choose_device
 from vision_core.types import Timing
 
 if TYPE_CHECKING:
     from PIL import Image
 
-SCORE, IOU = 0.4, 0.5
-"""What suppression keeps, as the Compare page starts with."""
-_RUNS_FOR_P99 = 100
 _LAYER_RUNS = 3
 _ENERGY_S, _STREAM_S = 1.0, 5.0
-_NUMBERS = (
-    *(name for name, kind in CostReport.__annotations__.items() if kind == "Measured"),
-    "latency_ms_p99",
-    "activations",
-    "size_on_disk_bytes",
-    "load_time_s",
-    "co2_g_per_1k",
-)
 
 
 class Bencher:
@@ -72,7 +71,7 @@ class Bencher:
         self.plan, self._check, self._stage = plan, check, stage
         self._default_threads = torch.get_num_threads()
         self._key: tuple[Any, ...] = ()
-        self._loaded: Loaded | None = None
+        self._loaded: AnyLoaded | None = None
         self._roofs: dict[tuple[str, int], dict[str, float]] = {}
         prices = load_prices()
         self.price: Price = prices.find(plan.price) if plan.price else prices.entries[0]
@@ -85,33 +84,35 @@ class Bencher:
         try:
             return about | self._measured(cell) | {"error": ""}
         except VisionError as error:
-            return about | _nothing(" ".join(str(error).split()))
+            return about | nothing(" ".join(str(error).split()))
         except (MemoryError, RuntimeError, ValueError, TypeError, IndexError, AssertionError, OSError) as error:
-            return about | _nothing(_sentence(error, cell))
+            return about | nothing(sentence(error, cell))
         finally:
             gc.collect()
 
     def _about(self, cell: Cell) -> dict[str, Any]:
-        spec = spec_of(cell)
+        is_pipeline = pipeline_parts(cell.model) is not None
+        specs = specs_of(cell) if is_pipeline else (spec_of(cell),)
         return {
             "model": cell.model,
-            "task": spec.task,
-            "title": spec.title,
+            "task": "two-stage" if is_pipeline else specs[0].task,
+            "title": " > ".join(spec.title.partition(" (")[0] if is_pipeline else spec.title for spec in specs),
             "device": _device(cell),
             "precision": cell.precision,
             "engine": cell.engine,
             "batch_size": cell.batch_size,
             "threads": torch.get_num_threads(),
-            "input_size_px": [spec.preprocessing.size_px] * 2,
+            "input_size_px": [specs[0].preprocessing.size_px] * 2,
             "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
 
-    def _load(self, cell: Cell) -> Loaded:
-        key = (cell.model, cell.input_size_px, cell.device)
+    def _load(self, cell: Cell) -> AnyLoaded:
+        key = (cell.model, cell.input_size_px, cell.device, cell.crops)
         if self._loaded is None or key != self._key:
             self._loaded = None  # before the next one needs the memory
             self._stage("loading the network")
-            self._loaded, self._key = load(cell, self.plan.download, self._check), key
+            make = load_pipeline if pipeline_parts(cell.model) else load
+            self._loaded, self._key = make(cell, self.plan.download, self._check), key
         return self._loaded
 
     def _measured(self, cell: Cell) -> dict[str, Any]:
@@ -119,14 +120,13 @@ class Bencher:
         device = str(loaded.predictor.device)
         images = [picture()] * cell.batch_size
         self._stage("making the engine ready")
-        prepared = prepare(loaded.predictor, cell.engine, cell.precision, images)
+        prepared = loaded.prepare(cell.engine, cell.precision, images)
         self._check()
         predictor = prepared.predictor
-        flops, activations = loaded.counted
         self._stage("taking the time")
-        began = _Busy()
+        began, passes = Busy(), _Passes(predictor, images)
         latency = measure(
-            lambda: run_once(predictor, images),
+            passes.step,
             budget=Budget(seconds=self.plan.seconds, min_runs=5, max_runs=5000, warmup=3),
             device=device,
             progress=lambda *_: self._check(),
@@ -134,26 +134,24 @@ class Bencher:
         others = began.others_share()
         self._stage("memory and energy")
         energy = self._energy(predictor, images, latency, device)
+        flops, activations = loaded.counted
         report = build_report(
-            _subject(cell, loaded, images, device),
+            _subject(cell, loaded, device),
             flops=flops,
             latency=latency,
             memory=self._memory(prepared, loaded, images, device),
             energy=energy,
             price=self.price,
         ).to_dict()
-        extra = {
-            "latency_ms_p99": Measured(latency.p99_ms, "measured", _p99_note(latency)),
+        numbers = passes.halves(latency.runs) | {
+            "latency_ms_p99": Measured(latency.p99_ms, "measured", p99_note(latency)),
             "activations": Measured(activations, "measured", "outputs of convolutions and products, of one image"),
-            "size_on_disk_bytes": _size(prepared, loaded),
-            "load_time_s": _load_time(cell, prepared, loaded),
+            "size_on_disk_bytes": size_on_disk(prepared, loaded),
+            "load_time_s": load_time(cell, prepared, loaded),
             "co2_g_per_1k": co2_g_per_1k(energy, self.plan.region),
         }
-        row = with_numbers(report, extra)
-        row["how"]["flops"]["note"] += "; of one image"
-        for name in ("latency_ms_p50", "latency_ms_p95", "images_per_second"):
-            row["how"][name]["note"] += _conditions(images[0], prepared, loaded, others)
-        row |= {
+        row = _explained(with_numbers(report, numbers), loaded, conditions(images[0], prepared, loaded, others))
+        row |= _crops(predictor) | {
             "samples_ms": [round(sample, 4) for sample in latency.samples_ms],
             "device_name": device_name(device),
             "weights": loaded.weights,
@@ -161,13 +159,17 @@ class Bencher:
         }
         return row | self._layers(cell, loaded, images, device) | self._stream(cell, predictor)
 
-    def _memory(self, prepared: Prepared, loaded: Loaded, images: list[Image.Image], device: str) -> MemoryReport:
+    def _memory(
+        self, prepared: Prepared[Any], loaded: AnyLoaded, images: list[Image.Image], device: str
+    ) -> MemoryReport:
         if prepared.memory_hidden:
             return MemoryReport(None, 0, None, prepared.memory_hidden)
         self._check()
-        return peak_memory(lambda: run_once(prepared.predictor, images), device, [loaded.predictor.folded])
+        return peak_memory(lambda: run_once(prepared.predictor, images), device, loaded.networks)
 
-    def _energy(self, predictor: Predictor, images: list[Image.Image], latency: LatencyReport, device: str) -> Measured:
+    def _energy(
+        self, predictor: AnyPredictor, images: list[Image.Image], latency: LatencyReport, device: str
+    ) -> Measured:
         def step() -> None:
             self._check()
             run_once(predictor, images)
@@ -179,9 +181,11 @@ class Bencher:
         wh = self.plan.watts * latency.p50_ms / len(images) / 3600  # milliseconds of one image: seconds of a thousand
         return Measured(wh, "estimated", f"{self.plan.watts:g} W assumed for the time it takes, since {read.note}")
 
-    def _layers(self, cell: Cell, loaded: Loaded, images: list[Image.Image], device: str) -> dict[str, Any]:
+    def _layers(self, cell: Cell, loaded: AnyLoaded, images: list[Image.Image], device: str) -> dict[str, Any]:
         """Time by layer, of the smallest batch with PyTorch as it is: other engines fuse layers."""
         if (cell.engine, cell.precision) != ("eager", "fp32") or cell.batch_size != min(self.plan.batch_sizes):
+            return {}
+        if isinstance(loaded, LoadedPipeline):  # each of its networks has layers of its own
             return {}
         self._stage("looking into the layers")
         place = (device, torch.get_num_threads())
@@ -193,7 +197,7 @@ class Bencher:
         layers = measure_layers(network, inputs, runs=_LAYER_RUNS, device=device, check=self._check)
         return {"layers": [layer.to_dict() for layer in layers], "roof": self._roofs[place]}
 
-    def _stream(self, cell: Cell, predictor: Predictor) -> dict[str, Any]:
+    def _stream(self, cell: Cell, predictor: AnyPredictor) -> dict[str, Any]:
         if not self.plan.target_fps or cell.batch_size != 1:
             return {}
         self._stage("playing a stream")
@@ -207,75 +211,55 @@ class Bencher:
         return {"stream": run_stream(step, self.plan.target_fps, seconds, check=self._check).to_dict()}
 
 
-def run_once(predictor: Predictor, images: list[Image.Image]) -> Timing:
-    """A batch from decoded pixels to the final answers; milliseconds of the whole batch by stage."""
-    said = predictor.predict(images)
-    share = said[0].timing or Timing()
-    began = time.perf_counter()
-    if isinstance(predictor, ObjectDetector):
-        for candidates in said:
-            candidates.select(SCORE, IOU)  # pyright: ignore[reportAttributeAccessIssue]
-    suppressed_ms = 1000 * (time.perf_counter() - began)
-    count = len(images)
-    return Timing(share.preprocess_ms * count, share.network_ms * count, share.postprocess_ms * count + suppressed_ms)
-
-
 # --- numbers ---
 
 
-def _subject(cell: Cell, loaded: Loaded, images: list[Image.Image], device: str) -> Subject:
-    predictor = loaded.predictor
-    with torch.no_grad():
-        first: Any = predictor.inputs(images[:1])[0]
+class _Passes:
+    """Runs a batch again and again, and keeps what each half of a pipeline took."""
+
+    def __init__(self, predictor: AnyPredictor, images: list[Image.Image]) -> None:
+        self._predictor, self._images = predictor, images
+        self._halves: list[tuple[float, float]] = []
+
+    def step(self) -> Timing:
+        timing = run_once(self._predictor, self._images)
+        if isinstance(timing, TwoStageTiming):
+            self._halves.append((timing.detect_ms, timing.classify_ms))
+        return timing
+
+    def halves(self, runs: int) -> dict[str, Measured]:
+        """Medians of the last `runs`, which are those that were timed; nothing where there are no halves."""
+        if not self._halves:
+            return {}
+        medians = [median(values) for values in zip(*self._halves[-runs:], strict=True)]
+        note = f"median of {runs} runs, of a whole batch"
+        names = ("detect_ms", "classify_ms")
+        return {name: Measured(value, "measured", note) for name, value in zip(names, medians, strict=True)}
+
+
+def _explained(row: dict[str, Any], loaded: AnyLoaded, under: str) -> dict[str, Any]:
+    """With the conditions in the notes of what rests on them."""
+    row["how"]["flops"]["note"] += "; of one image"
+    if isinstance(loaded, LoadedPipeline):
+        row["how"]["flops"]["note"] += f": {loaded.note}"
+    for name in ("latency_ms_p50", "latency_ms_p95", "images_per_second"):
+        row["how"][name]["note"] += under
+    return row
+
+
+def _crops(predictor: AnyPredictor) -> dict[str, int]:
+    return {"crops": predictor.crops} if isinstance(predictor, Pipeline) else {}
+
+
+def _subject(cell: Cell, loaded: AnyLoaded, device: str) -> Subject:
     return Subject(
         model=cell.model,
         device=device,
         precision=cell.precision,
         batch_size=cell.batch_size,
-        input_size_px=(first.shape[-1], first.shape[-2]),
-        parameters=sum(parameter.numel() for parameter in predictor.network.parameters()),
+        input_size_px=loaded.input_size_px,
+        parameters=loaded.parameters,
     )
-
-
-def with_numbers(row: dict[str, Any], numbers: dict[str, Measured]) -> dict[str, Any]:
-    """A row with more numbers in it, each with its origin under `how`."""
-    how = row["how"] | {name: {"how": number.how, "note": number.note} for name, number in numbers.items()}
-    return row | {name: number.value for name, number in numbers.items()} | {"how": how}
-
-
-def _p99_note(latency: LatencyReport) -> str:
-    few = latency.runs < _RUNS_FOR_P99
-    return f"{latency.runs} runs" + (f"; p99 of {latency.runs} runs is close to the slowest one" if few else "")
-
-
-def _conditions(image: Image.Image, prepared: Prepared, loaded: Loaded, others: float) -> str:
-    parts = [f"from decoded pixels of {image.width}×{image.height} px"]
-    parts += [prepared.note] if prepared.note else []
-    if prepared.difference > 0 and math.isfinite(prepared.difference):
-        parts.append(f"outputs differ from 32-bit PyTorch's by at most {prepared.difference:.2g} of the largest")
-    if loaded.weights == "random":
-        said = f"random weights: {loaded.weights_note}"
-        if loaded.predictor.spec.task == "detection":
-            said += "; they find other boxes than trained ones, so post-processing takes another time"
-        parts.append(said)
-    if others >= 0.1:
-        parts.append(f"other programs took {others:.0%} of the processor meanwhile")
-    return "; " + "; ".join(parts)
-
-
-def _size(prepared: Prepared, loaded: Loaded) -> Measured:
-    if prepared.size_bytes is None:
-        return loaded.file_bytes
-    return Measured(prepared.size_bytes, "measured", "the engine's own file, as written")
-
-
-def _load_time(cell: Cell, prepared: Prepared, loaded: Loaded) -> Measured:
-    if cell.engine == "onnxruntime":
-        return Measured(prepared.load_s, "measured", prepared.load_note)
-    note = f"building the network and {'making' if loaded.weights == 'random' else 'reading'} its weights"
-    if prepared.load_s:
-        note += f" {loaded.load_s:.2f} s, {prepared.load_note} {prepared.load_s:.2f} s"
-    return Measured(loaded.load_s + prepared.load_s, "measured", note)
 
 
 def _device(cell: Cell) -> str:
@@ -284,49 +268,3 @@ def _device(cell: Cell) -> str:
         return str(choose_device(cell.device or None))
     except VisionError:
         return cell.device
-
-
-class _Busy:
-    """How much of the processor other programs take, from now on."""
-
-    def __init__(self) -> None:
-        self._began, self._all, self._own = time.perf_counter(), _busy_s(), _own_s()
-
-    def others_share(self) -> float:
-        """0..1 of all cores."""
-        wall = (time.perf_counter() - self._began) * (psutil.cpu_count() or 1)
-        others = (_busy_s() - self._all) - (_own_s() - self._own)
-        return round(min(1.0, max(0.0, others / wall)), 3) if wall > 0 else 0.0
-
-
-def _busy_s() -> float:
-    times = psutil.cpu_times()
-    return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
-
-
-def _own_s() -> float:
-    times = psutil.Process().cpu_times()
-    return times.user + times.system
-
-
-# --- what cannot run ---
-
-
-def _nothing(reason: str) -> dict[str, Any]:
-    """A row's numbers where there are none."""
-    how = {name: {"how": "unavailable", "note": reason} for name in _NUMBERS}
-    return {**dict.fromkeys(_NUMBERS), "uncounted_ops": [], "samples_ms": [], "device_name": "", "weights": ""} | {
-        "others_cpu_share": None,
-        "how": how,
-        "error": reason,
-    }
-
-
-def _sentence(error: BaseException, cell: Cell) -> str:
-    """Why a network cannot run so, from an error of the libraries."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = lines[0][:200] if lines else type(error).__name__
-    out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "not enough memory" in said
-    if out_of_memory:
-        return f"There is too little memory for a batch of {cell.batch_size}; try a smaller one, or smaller inputs."
-    return f"The network cannot run with these settings ({type(error).__name__}: {said})."

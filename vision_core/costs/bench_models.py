@@ -9,16 +9,17 @@ How quick a network is hardly depends on its weights, so a model need not be dow
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from vision_core.costs.bench import Cell
-from vision_core.costs.engine_parts import Predictor
+from vision_core.costs.engine_parts import Predictor, Prepared
+from vision_core.costs.engines import prepare
 from vision_core.costs.flops import FlopCount, count_flops
 from vision_core.costs.layers import count_activations
 from vision_core.costs.measured import Measured
@@ -50,6 +51,31 @@ class Loaded:
     weights: str
     weights_note: str
     file_bytes: Measured
+
+    @property
+    def networks(self) -> list[torch.nn.Module]:
+        """Those whose weights a pass needs."""
+        return [self.predictor.folded]
+
+    @property
+    def parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.predictor.network.parameters())
+
+    @cached_property
+    def input_size_px(self) -> tuple[int, int]:
+        """Width and height that the network sees of the picture that is measured with."""
+        with torch.no_grad():
+            first: Any = self.predictor.inputs([picture()])[0]
+        return first.shape[-1], first.shape[-2]
+
+    @property
+    def finds_other_boxes(self) -> bool:
+        """Whether random weights make it find other boxes than trained ones would."""
+        return self.weights == "random" and isinstance(self.predictor, ObjectDetector)
+
+    def prepare(self, engine: str, precision: str, images: Sequence[Image.Image]) -> Prepared[Predictor]:
+        """As `engines.prepare`."""
+        return prepare(self.predictor, engine, precision, images)
 
     @cached_property
     def counted(self) -> tuple[FlopCount, int]:

@@ -16,7 +16,7 @@ from typing import Any
 from vision_core.costs.bench import TITLES
 
 Row = Mapping[str, Any]
-SETTINGS = ("device", "engine", "precision", "input_size_px", "threads", "batch_size")
+SETTINGS = ("device", "engine", "precision", "input_size_px", "threads", "batch_size", "crops")
 """What tells two measurements of one model apart."""
 SEPARATOR = " · "
 _LEAST = 3  # characters of a model's name that are left
@@ -42,6 +42,9 @@ NUMBERS = (
     "usd_per_million",
 )
 """What is measured, in the order of the table; each has an entry in the glossary."""
+
+HALVES = ("detect_ms", "classify_ms")
+"""What is measured of a pipeline besides."""
 
 
 def title(row: Row) -> str:
@@ -75,8 +78,8 @@ def setting(row: Row, name: str) -> str:
         return TITLES.get(str(value), str(value))
     if name == "input_size_px":
         return size_text(value)
-    if name == "threads":
-        return f"{value} thread{'s' * (value != 1)}"
+    if name in ("threads", "crops"):
+        return f"{value} {name if value != 1 else name[:-1]}"
     return f"batch {value}" if name == "batch_size" else str(value)
 
 
@@ -206,7 +209,7 @@ def table(rows: Sequence[Row]) -> list[dict[str, Any]]:
         how = row.get("how") or {}
         line: dict[str, Any] = {"model": title(row), "task": row.get("task")}
         line |= {name: row.get(name) for name in SETTINGS}
-        for name in NUMBERS:
+        for name in (*NUMBERS, *HALVES):
             line[name] = row.get(name)
             origin = (how.get(name) or {}).get("how")
             if origin == "estimated":

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -26,7 +25,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,8 @@ from uuid import uuid4
 
 import psutil
 
-from vision_core.costs.bench import BenchPlan
+from vision_core.costs.bench import BenchPlan, short_name
+from vision_core.costs.bench_check import checked
 from vision_core.errors import DataError, SettingsError, VisionError
 from vision_core.run_folder import ABOUT, STATUS, RunFolder
 from vision_core.settings import REPOSITORY, ensure_folder, settings
@@ -193,38 +193,6 @@ def start_bench(plan: BenchPlan, name: str = "", folder: Path | None = None) -> 
     return bench
 
 
-def checked(plan: BenchPlan) -> BenchPlan:
-    """The same with whole paths of runs, once everything that it names is known to exist.
-
-    A run may be named by its folder, or by its id in the workspace.
-
-    Raises:
-        VisionError: there is no such model, price or region.
-    """
-    from vision_core.costs.carbon import carbon_intensity
-    from vision_core.costs.prices import load_prices
-
-    models = tuple(_known_model(name) for name in plan.models)
-    if plan.price:
-        load_prices().find(plan.price)
-    if plan.region:
-        carbon_intensity(plan.region)
-    return replace(plan, models=models)
-
-
-def _known_model(name: str) -> str:
-    from vision_core.models.catalogue import get_spec
-    from vision_core.run_folder import runs_folder
-    from vision_core.runs import is_run, read_run
-
-    in_workspace = runs_folder() / name
-    path = name if is_run(name) else str(in_workspace) if re.fullmatch(r"[\w.-]+", name) else ""
-    if not (path and is_run(path)):
-        return get_spec(name).name
-    read_run(Path(path))
-    return str(Path(path).resolve())
-
-
 def cut(name: str, longest: int = MOST_CHARACTERS) -> str:
     """A name in so many characters, cut between words where it has any.
 
@@ -239,7 +207,7 @@ def cut(name: str, longest: int = MOST_CHARACTERS) -> str:
 
 
 def _default_name(plan: BenchPlan) -> str:
-    names = [Path(model).name for model in plan.models]
+    names = [short_name(model) for model in plan.models]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 

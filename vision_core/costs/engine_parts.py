@@ -9,8 +9,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+import torch
 from torch import nn
 
 from vision_core.predict import Classifier, ObjectDetector
@@ -19,7 +20,29 @@ Predictor = Classifier | ObjectDetector
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Pipeline:
+    """Detect, then classify what was cut out, as the Compare page does it.
+
+    Attributes:
+        crops: so many objects of each picture are handed on whatever the detector finds: with others in each run
+            nobody could repeat a measurement.
+    """
+
+    detector: ObjectDetector
+    classifier: Classifier
+    crops: int
+
+    @property
+    def device(self) -> torch.device:
+        return self.detector.device
+
+
+AnyPredictor = Predictor | Pipeline
+P = TypeVar("P", Predictor, Pipeline, covariant=True)
+
+
+@dataclass(frozen=True)
+class Prepared(Generic[P]):
     """A predictor ready for the clock.
 
     Attributes:
@@ -33,7 +56,7 @@ class Prepared:
         memory_hidden: why PyTorch does not see all the memory it takes, "" where it does.
     """
 
-    predictor: Predictor
+    predictor: P
     load_s: float = 0.0
     load_note: str = ""
     size_bytes: int | None = None

@@ -33,7 +33,7 @@ EXACT = 1e-3
 """How far another engine's 32-bit outputs may be from PyTorch's, relative to the largest (or to 1)."""
 
 
-def prepare(predictor: Predictor, engine: str, precision: str, images: Sequence[Image.Image]) -> Prepared:
+def prepare(predictor: Predictor, engine: str, precision: str, images: Sequence[Image.Image]) -> Prepared[Predictor]:
     """The predictor on that engine, checked on `images` against PyTorch with 32-bit floats.
 
     Args:
@@ -87,7 +87,7 @@ def _linear_layers(network: nn.Module) -> list[nn.Linear]:
 # --- PyTorch as it is ---
 
 
-def _eager(predictor: Predictor, precision: str, inputs: Any, expected: Any) -> Prepared:
+def _eager(predictor: Predictor, precision: str, inputs: Any, expected: Any) -> Prepared[Predictor]:
     if precision == "bf16":
         changed = copy.copy(predictor)
         changed.precision = "bf16"
@@ -151,7 +151,7 @@ def _state_bytes(network: nn.Module) -> int:
 # --- torch.compile ---
 
 
-def _compiled(predictor: Predictor, precision: str, inputs: Any, expected: Any) -> Prepared:
+def _compiled(predictor: Predictor, precision: str, inputs: Any, expected: Any) -> Prepared[Predictor]:
     torch._dynamo.reset()
     network = predictor.folded
     compiled = torch.compile(network.forward, dynamic=False)
@@ -168,7 +168,7 @@ def _compiled(predictor: Predictor, precision: str, inputs: Any, expected: Any) 
     return Prepared(changed, time.perf_counter() - began, "compiling (kept on disk: quicker the next time)", note=note)
 
 
-_MAKERS: dict[str, Callable[[Predictor, str, Any, Any], Prepared]] = {
+_MAKERS: dict[str, Callable[[Predictor, str, Any, Any], Prepared[Predictor]]] = {
     "eager": _eager,
     "compile": _compiled,
     "onnxruntime": onnx_runtime,

@@ -41,7 +41,7 @@ class _Flat(nn.Module):
         return tuple(tensors_at(self.template, outputs))
 
 
-def onnx_runtime(predictor: Predictor, precision: str, inputs: Any, expected: Any) -> Prepared:
+def onnx_runtime(predictor: Predictor, precision: str, inputs: Any, expected: Any) -> Prepared[Predictor]:
     try:
         import onnxruntime
     except ImportError as error:

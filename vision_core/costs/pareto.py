@@ -24,7 +24,7 @@ class Point:
     """A model with two figures.
 
     Attributes:
-        name: what people call it; task: `classification` or `detection`.
+        name: what people call it; task: `classification`, `detection` or `two-stage`.
         x, y: what it costs and how good it is; None where one is not known.
         x_low, x_high, y_low, y_high: ends of the intervals, None without one.
         note: what to know of it, one sentence.

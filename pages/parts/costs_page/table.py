@@ -39,8 +39,10 @@ _HEADS = {
     "input_size_px": "Input",
     "threads": "Threads",
     "batch_size": "Batch",
+    "crops": "Crops",
 }
-_WHOLE = ("batch_size", "threads")
+_WHOLE = ("batch_size", "threads", "crops")
+_CROPS = "Objects of each picture that the classifier of a pipeline looks at."
 _MOST_PX = 480
 
 
@@ -51,14 +53,15 @@ def draw(rows: Sequence[Row], key: str) -> None:
         return
     columns = [name for name in NUMBERS if any(row.get(name) is not None for row in known)]
     names = short_titles(known)
-    frame = pd.DataFrame([_line(row, name, columns) for row, name in zip(known, names, strict=True)])
+    heads = [name for name in SETTINGS if name != "crops" or any(row.get(name) for row in known)]
+    frame = pd.DataFrame([_line(row, name, heads, columns) for row, name in zip(known, names, strict=True)])
     height = min(_MOST_PX, 38 + 35 * len(known))
     st.dataframe(
         frame,
         hide_index=True,
         height=height,
         key=f"bench_table_{key}",
-        column_config=_columns(columns),
+        column_config=_columns(heads, columns),
         alt=f"What was measured of {plural(len(known), 'configuration')}",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -79,23 +82,23 @@ def draw(rows: Sequence[Row], key: str) -> None:
 _NO_FIGURE: Any = None  # the rows are given, so that none is read
 
 
-def _line(row: Row, name: str, columns: Sequence[str]) -> dict[str, Any]:
+def _line(row: Row, name: str, heads: Sequence[str], columns: Sequence[str]) -> dict[str, Any]:
     line: dict[str, Any] = {"model": name, "task": row.get("task")}
-    line |= {one: row.get(one) if one in _WHOLE else setting(row, one) for one in SETTINGS}
+    line |= {one: row.get(one) if one in _WHOLE else setting(row, one) for one in heads}
     for number in columns:
         value, (_, scale) = quotable(row, number), _SCALES.get(number, ("", 1))
         line[number] = None if value is None else value / scale
     return line
 
 
-def _columns(columns: Sequence[str]) -> dict[str, Any]:
+def _columns(settings: Sequence[str], columns: Sequence[str]) -> dict[str, Any]:
     heads: dict[str, Any] = {
         "model": st.column_config.TextColumn("Model", pinned=True, width="medium"),
         "task": st.column_config.TextColumn("Task"),
     }
-    for name, head in _HEADS.items():
+    for name in settings:
         kind = st.column_config.NumberColumn if name in _WHOLE else st.column_config.TextColumn
-        heads[name] = kind(head)
+        heads[name] = kind(_HEADS[name], help=_CROPS if name == "crops" else None)
     for name in columns:
         one = glossary.term(name)
         unit = _SCALES.get(name, (one.unit, 1))[0]

@@ -79,7 +79,7 @@ def points(arguments: Mapping[str, Any], progress: Stage) -> dict[str, Any]:
 
 
 def intervals(arguments: Mapping[str, Any], progress: Stage) -> dict[str, Any]:
-    """The intervals of an evaluation's figures; of a detector also those of each class, as `map50/cup`.
+    """The intervals of an evaluation's figures and of those of each class, as `map50/cup` or `f1/cup`.
 
     Args:
         arguments: `file` of the evaluation, `key` of what it said, and `samples`, how often pictures are drawn.
@@ -96,7 +96,7 @@ def intervals(arguments: Mapping[str, Any], progress: Stage) -> dict[str, Any]:
     results = open_evaluation(Path(arguments["file"])).results
     how = Drawing(samples=int(arguments["samples"]))
     if isinstance(results, ClassificationResults):
-        found = classification_intervals(results, how=how, progress=progress)
+        found = classification_intervals(results, how=how, progress=progress, by_class=True)
     else:
         found = detection_intervals(results, TWELVE, how, by_class=True, progress=progress)
     return {"ends": {name: [one.low, one.high] for name, one in found.items() if one.known}}

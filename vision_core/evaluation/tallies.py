@@ -10,7 +10,7 @@ lines as the figure, and a thousand drawings are a few matrix products.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import numpy as np
@@ -25,6 +25,8 @@ COUNTS = (
     *("balanced_accuracy", "kappa"),
 )
 RANKS = ("map", "roc_auc")
+OF_CLASS = ("precision", "recall", "f1", *RANKS)
+"""Figures of a class of its own, told as `f1/cup`."""
 NAMES = (*MEANS, "exact_match", *COUNTS, *RANKS, "ece")
 """Every figure there may be; `vision_core.evaluation.classification` says what each is."""
 ECE_BINS = 15
@@ -39,6 +41,7 @@ class Tally:
         names: which figures, all by default; one that these results do not have is left out.
         threshold: where a class counts as said when each is a yes or no of its own: a score above it; a number, or
             one for each class.
+        by_class: also `OF_CLASS` of each class, as `f1/cup`, NaN where a drawing has nothing to count it of.
 
     Raises:
         SettingsError: a name that is no figure.
@@ -49,18 +52,21 @@ class Tally:
         results: ClassificationResults,
         names: Collection[str] | None = None,
         threshold: float | np.ndarray = 0.5,
+        by_class: bool = False,
     ) -> None:
         for name in names or ():
             if name not in NAMES:
                 raise SettingsError(f"There is no figure {name!r}.{suggest(name, list(NAMES))}")
-        self._wanted = frozenset(NAMES if names is None else names)
+        of_class = [f"{name}/{each}" for name in OF_CLASS for each in results.class_names] if by_class else []
+        self._told = [*(name for name in NAMES if names is None or name in names), *of_class]
         groups: list[tuple[tuple[str, ...], Callable[[], Part]]] = [
             ((*MEANS, "exact_match"), lambda: partial(_means, _values(results, threshold))),
-            (COUNTS, lambda: _counting(results, threshold)),
-            (RANKS, lambda: partial(_ranks, results.shown, results.scores)),
+            ((*COUNTS, *of_class), lambda: _counting(results, threshold, by_class)),
+            ((*RANKS, *of_class), lambda: partial(_ranks, results, by_class)),
             (("ece",), lambda: _confidence(results)),
         ]
-        self._parts = [make() for group, make in groups if self._wanted.intersection(group)] if len(results) else []
+        wanted = frozenset(self._told)
+        self._parts = [make() for group, make in groups if wanted.intersection(group)] if len(results) else []
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """The figures of each drawing.
@@ -72,7 +78,7 @@ class Tally:
             Arrays `(B,)`; NaN where a drawing cannot tell.
         """
         found = {name: values for part in self._parts for name, values in part(weights).items()}
-        return {name: found[name] for name in NAMES if name in found and name in self._wanted}
+        return {name: found[name] for name in self._told if name in found}
 
 
 def said_classes(results: ClassificationResults, threshold: float | np.ndarray = 0.5) -> np.ndarray:
@@ -148,7 +154,7 @@ def _means(values: dict[str, tuple[np.ndarray, np.ndarray | None]], weights: np.
     return found
 
 
-def _counting(results: ClassificationResults, threshold: float | np.ndarray) -> Part:
+def _counting(results: ClassificationResults, threshold: float | np.ndarray, by_class: bool = False) -> Part:
     """Figures that come from how often each class is shown, said, and both."""
     from scipy.sparse import csr_array
 
@@ -158,9 +164,21 @@ def _counting(results: ClassificationResults, threshold: float | np.ndarray) -> 
 
     def count(weights: np.ndarray) -> dict[str, np.ndarray]:
         right, there, answers = (np.asarray(weights @ table) for table in tables)
-        return _macro_figures(right, there, answers) | figures(right, there, answers)
+        told = _macro_figures(right, there, answers) | figures(right, there, answers)
+        return told | _of_each(_class_figures(right, there, answers), results.class_names) if by_class else told
 
     return count
+
+
+def _class_figures(right: np.ndarray, there: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:
+    """`(B, K)` counts to `(B, K)` figures, NaN where there is nothing to count one of."""
+    found = {"precision": ratio(right, answers), "recall": ratio(right, there)}
+    return found | {"f1": ratio(2 * right, there + answers)}
+
+
+def _of_each(tables: dict[str, np.ndarray], class_names: Sequence[str]) -> dict[str, np.ndarray]:
+    """`(B, K)` figures as one `(B,)` a class."""
+    return {f"{name}/{each}": table[:, k] for name, table in tables.items() for k, each in enumerate(class_names)}
 
 
 def _macro_figures(right: np.ndarray, there: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:
@@ -195,14 +213,14 @@ def _several_figures(right: np.ndarray, there: np.ndarray, answers: np.ndarray) 
     }
 
 
-def _ranks(shown: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Means over the classes that each figure is defined for."""
+def _ranks(results: ClassificationResults, by_class: bool, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Means over the classes that each figure is defined for, and the classes' own."""
+    shown, scores = results.shown, results.scores
     each = [ranking.areas(shown[:, k], scores[:, k], weights) for k in range(shown.shape[1])]
-    found = {}
-    for name, values in zip(RANKS, zip(*each, strict=True), strict=True):
-        table = np.stack(values)
-        found[name] = ratio(np.nansum(table, axis=0), (~np.isnan(table)).sum(axis=0))
-    return found
+    tables = {name: np.stack(values, axis=1) for name, values in zip(RANKS, zip(*each, strict=True), strict=True)}
+    known = {name: ~np.isnan(table) for name, table in tables.items()}
+    found = {name: ratio(np.nansum(table, axis=1), known[name].sum(axis=1)) for name, table in tables.items()}
+    return found | _of_each(tables, results.class_names) if by_class else found
 
 
 def _confidence(results: ClassificationResults) -> Part:

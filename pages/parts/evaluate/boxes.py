@@ -11,6 +11,7 @@ import streamlit as st
 from pages.parts import explained, figures
 from pages.parts.evaluate import cached
 from pages.parts.evaluate import ends as found_ends
+from pages.parts.evaluate.labels import between
 from vision_core import glossary
 from vision_core.drawing import clean_text
 from vision_core.errors import DataError
@@ -32,11 +33,14 @@ def classes_and_sizes(evaluation: Evaluation) -> None:
         st.markdown("##### Each class")
         table = {"class": [clean_text(str(row["class"])) for row in rows], "boxes": [row["boxes"] for row in rows]}
         ends = found_ends.of(evaluation)
-        between = [ends.get(f"map50/{row['class']}") for row in rows]
-        table["AP50, 95 %"] = [
-            "" if pair is None else f"{100 * pair[0]:.0f} to {100 * pair[1]:.0f}" for pair in between
-        ]
-        table |= {name: [round(100 * row[name], 1) if name in row else np.nan for row in rows] for name in _COLUMNS}
+        columns: dict[str, Any] = {}
+        for name in _COLUMNS:
+            table[name] = [round(100 * row[name], 1) if name in row else np.nan for row in rows]
+            columns[name] = _bar(name)
+            if ends:
+                title = f"{glossary.term(name, 'detection').short}, 95 %"
+                table[title] = [between(ends.get(f"{name}/{row['class']}")) for row in rows]
+                columns[title] = st.column_config.TextColumn(title, help=explained.brief("interval"))
         st.dataframe(
             pd.DataFrame(table),
             hide_index=True,
@@ -45,11 +49,10 @@ def classes_and_sizes(evaluation: Evaluation) -> None:
             column_config={
                 "class": st.column_config.TextColumn("class", pinned=True),
                 "boxes": st.column_config.NumberColumn("true boxes"),
-                "AP50, 95 %": st.column_config.TextColumn("AP50, 95 %", help=explained.brief("interval")),
-                **{name: _bar(name) for name in _COLUMNS},
+                **columns,
             },
             key=f"evaluate_box_classes_{evaluation.key}",
-            alt="Each class with its true boxes, average precision and recall, in percent",
+            alt="Each class with its true boxes, average precision and recall, in percent, and their 95 % intervals",
         )
     with right:
         sizes = scores.by_size()

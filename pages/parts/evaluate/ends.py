@@ -5,14 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from pages import plain, told
-from pages.parts.evaluate import prepare
+from pages.parts.evaluate import cached, prepare
 from vision_core import background
 from vision_core.background import Work
 from vision_core.evaluation import asked
+from vision_core.evaluation.classification_intervals import classification_intervals
+from vision_core.evaluation.intervals import Drawing
 from vision_core.evaluation.records import ClassificationResults
 from vision_core.evaluation.store import Evaluation
 
-SAMPLES = 1000
+SAMPLES, THRESHOLD = 1000, 0.5
 QUICK = 30_000_000
 """Draws times pictures times classes that are found while somebody waits, about a second."""
 Ends = dict[str, tuple[float, float]]
@@ -24,6 +26,22 @@ def of(evaluation: Evaluation) -> Ends:
         return _as_pairs(_found(evaluation.key, evaluation))
     work = _work(evaluation)
     return _as_pairs(work.result()) if work is not None else {}
+
+
+def of_classes(evaluation: Evaluation, threshold: float = THRESHOLD) -> Ends:
+    """Those of each class, as `f1/cup`; at another threshold, where that takes long, only those that have none."""
+    if threshold != THRESHOLD and _is_quick(evaluation):
+        return _at(evaluation.key, threshold, evaluation)
+    found = {name: pair for name, pair in of(evaluation).items() if "/" in name}
+    same = threshold == THRESHOLD
+    return {name: pair for name, pair in found.items() if same or name.startswith(("map/", "roc_auc/"))}
+
+
+@st.cache_data(show_spinner=False, max_entries=100)
+def _at(key: str, threshold: float, _evaluation: Evaluation) -> Ends:
+    how, results = Drawing(samples=SAMPLES), cached.labels(_evaluation)
+    found = classification_intervals(results, [], how, threshold=threshold, by_class=True)
+    return {name: (one.low, one.high) for name, one in found.items() if one.known}
 
 
 def standing(evaluation: Evaluation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,79 +12,85 @@ import streamlit as st
 from pages import plain
 from pages.parts import explained, figures
 from pages.parts.evaluate import cached, pictures
+from pages.parts.evaluate import ends as found_ends
 from vision_core.drawing import clean_text
 from vision_core.evaluation import charts, classification
 from vision_core.evaluation.guessing import guessing_of_classes
 from vision_core.evaluation.store import Evaluation
 
 COUNTS, SHARES = "Pictures", "Shares of the row"
-MOST_ROWS = 12
+MOST_ROWS, MOST_NAMED = 12, 5
 WORST = 60
-_COLUMNS = (
-    "class",
-    "examples",
-    "F1",
-    "F1 guessed",
-    "AP",
-    "AP guessed",
-    "precision",
-    "recall",
-    "ROC-AUC",
-    "said",
-    "right",
-)
+_FIGURES = {
+    "F1": ("f1", "f1"),
+    "AP": ("average_precision", "map"),
+    "precision": ("precision", "precision"),
+    "recall": ("recall", "recall"),
+    "ROC-AUC": ("roc_auc", "roc_auc"),
+}
+"""Of each column, the field of `ClassFigures` and the name that its interval goes by."""
+_TERMS = {"F1": "f1", "AP": "ap", "precision": "precision", "recall": "recall", "ROC-AUC": "roc_auc"}
 _GUESSED = "What always saying yes to this class gives, without looking at a picture"
 
 
-def classes(evaluation: Evaluation, threshold: float = 0.5) -> None:
-    """The table of classes, sortable by any figure."""
+def classes(evaluation: Evaluation, threshold: float = found_ends.THRESHOLD) -> None:
+    """The table of classes, sortable by any figure, each with its interval."""
     rows = cached.class_rows(evaluation.key, evaluation, threshold)
+    ends = found_ends.of_classes(evaluation, threshold)
     guessed = guessing_of_classes(cached.labels(evaluation))
+    guesses = {"F1": guessed.f1.tolist(), "AP": guessed.average_precision.tolist()}
+    table: dict[str, list] = {
+        "class": [clean_text(row.name) for row in rows],
+        "examples": [row.support for row in rows],
+    }
+    columns: dict[str, Any] = {
+        "class": st.column_config.TextColumn("class", pinned=True),
+        "examples": st.column_config.NumberColumn("examples", help=explained.brief("support")),
+    }
+    for title, (field, name) in _FIGURES.items():
+        table[title] = [_percent(getattr(row, field)) for row in rows]
+        columns[title] = _bar(f"{title}, %", _TERMS[title])
+        if ends:
+            table[f"{title}, 95 %"] = [between(ends.get(f"{name}/{row.name}")) for row in rows]
+            columns[f"{title}, 95 %"] = st.column_config.TextColumn(f"{title}, 95 %", help=explained.brief("interval"))
+        if title in guesses:
+            table[f"{title} guessed"] = [_percent(value) for value in guesses[title]]
+            columns[f"{title} guessed"] = st.column_config.NumberColumn(
+                f"{title} guessing, %", format="%.1f", help=_GUESSED
+            )
+    table |= {"said": [row.said for row in rows], "right": [row.right for row in rows]}
+    columns["said"] = st.column_config.NumberColumn("answers", help="How often it was said")
+    columns["right"] = st.column_config.NumberColumn("of these right")
     st.markdown("##### Each class")
     st.dataframe(
-        pd.DataFrame(
-            {
-                "class": [clean_text(row.name) for row in rows],
-                "examples": [row.support for row in rows],
-                **{
-                    name: [_percent(getattr(row, field)) for row in rows]
-                    for name, field in (
-                        ("precision", "precision"),
-                        ("recall", "recall"),
-                        ("F1", "f1"),
-                        ("AP", "average_precision"),
-                        ("ROC-AUC", "roc_auc"),
-                    )
-                },
-                "F1 guessed": [_percent(value) for value in guessed.f1.tolist()],
-                "AP guessed": [_percent(value) for value in guessed.average_precision.tolist()],
-                "said": [row.said for row in rows],
-                "right": [row.right for row in rows],
-            }
-        ),
+        pd.DataFrame(table),
         hide_index=True,
         placeholder="—",
         height=min(36 * (len(rows) + 1) + 2, 36 * (MOST_ROWS + 1)),
-        column_config={
-            "class": st.column_config.TextColumn("class", pinned=True),
-            "examples": st.column_config.NumberColumn("examples", help=explained.brief("support")),
-            "precision": _bar("precision, %", "precision"),
-            "recall": _bar("recall, %", "recall"),
-            "F1": _bar("F1, %", "f1"),
-            "AP": _bar("AP, %", "ap"),
-            "ROC-AUC": _bar("ROC-AUC, %", "roc_auc"),
-            "F1 guessed": st.column_config.NumberColumn("F1 guessing, %", format="%.1f", help=_GUESSED),
-            "AP guessed": st.column_config.NumberColumn("AP guessing, %", format="%.1f", help=_GUESSED),
-            "said": st.column_config.NumberColumn("answers", help="How often it was said"),
-            "right": st.column_config.NumberColumn("of these right"),
-        },
+        column_config=columns,
         key=f"evaluate_classes_{evaluation.key}",
-        column_order=_COLUMNS,
-        alt="Each class with examples, precision, recall, F1, average precision and area under the ROC curve",
+        alt="Each class with examples, F1, average precision, precision, recall and area under the ROC curve, "
+        "with their 95 % intervals",
     )
+    if ends and (few := [row.name for row in rows if row.support and f"map/{row.name}" not in ends]):
+        st.caption(f":material/info: {plain(_too_few(few))}")
     with st.container(horizontal=True):
         for name in ("precision", "recall", "f1", "ap", "roc_auc", "support"):
             explained.term(name, key=f"classes_{name}")
+
+
+def between(pair: tuple[float, float] | None) -> str:
+    """Both ends of an interval of a share, in percent; nothing where there is none."""
+    return "" if pair is None else f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f}"
+
+
+def _too_few(names: Sequence[str]) -> str:
+    """Why some classes have no interval of their average precision."""
+    some = ", ".join(f"“{name}”" for name in names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
+    return (
+        f"No interval of the average precision of {some}: too few pictures show it (more than a tenth of the drawings "
+        "hold none), or every drawing gives the same."
+    )
 
 
 def _percent(value: float | None) -> float:

@@ -109,6 +109,19 @@ def test_classes_where_runs_differ_most_come_first() -> None:
     assert figure.data[0].marker.symbol != figure.data[1].marker.symbol
 
 
+def test_runs_on_one_class_stand_beside_each_other_with_their_intervals() -> None:
+    values = {"one": np.array([0.5, 0.9]), "two": np.array([0.6, 0.2])}
+    ends = {"one": np.array([[0.4, 0.7], [np.nan, np.nan]]), "two": np.array([[0.55, 0.65], [0.1, 0.4]])}
+    figure: Any = comparison_charts.by_class(values, ["a", "b"], "AP (%)", ends=ends)
+    first, second = figure.data
+    assert list(figure.layout.yaxis.ticktext) == ["b", "a"]
+    assert list(first.error_x.array) == pytest.approx([0, 20])
+    assert list(first.error_x.arrayminus) == pytest.approx([0, 10])
+    assert list(second.error_x.array) == pytest.approx([20, 5])
+    assert list(first.hovertext) == ["“b”: ", "“a” (95 %: 40 to 70 %): "]
+    assert all(one < row < other for row, one, other in zip(range(2), first.y, second.y, strict=True))
+
+
 def test_yes_and_no_of_each_class_can_be_clicked() -> None:
     figure: Any = charts.label_counts(np.array([[4, 1, 2], [3, 0, 0]]), ["a", "b"], ["right", "wrong", "missed"])
     assert [list(bar.x) for bar in figure.data] == [[4, 3], [1, 0], [2, 0]]

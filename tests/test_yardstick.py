@@ -227,14 +227,25 @@ def test_drawn_pictures_give_what_computing_anew_gives(kind: str) -> None:
     results = {"detector": boxes, "labels": presence(boxes), "label": single(boxes)}[kind]
     stick = one(results)
     weights = next(drawings(len(results), Drawing(samples=100)))[:12]
-    drawn = stick.resampled(weights)
+    drawn = stick.resampled(weights, by_class=True)
+    assert {f"presence_ap/{name}" for name in stick.ground.class_names} <= drawn.keys()
     for place, counts in enumerate(weights.astype(int)):
         rows = np.repeat(np.arange(len(results)), counts)
         again = results.take(rows)
         again = replace(again, pictures=paths(len(rows)))
-        anew = one(again).resampled(np.ones((1, len(rows))))
+        anew = one(again).resampled(np.ones((1, len(rows))), by_class=True)
         for name, values in drawn.items():
             assert values[place] == pytest.approx(anew[name][0], abs=1e-12, nan_ok=True), name
+
+
+def test_intervals_of_classes_come_from_the_same_drawings() -> None:
+    stick = one(detected(pictures=40, seed=4))
+    ends = stick.intervals(samples=200, by_class=True)
+    assert {name: pair for name, pair in ends.items() if "/" not in name} == stick.intervals(samples=200)
+    for figure in FIGURES:
+        for label, name in enumerate(stick.ground.class_names):
+            low, high = ends[f"{figure}/{name}"]
+            assert low <= stick.by_class[figure][label] <= high, (figure, name)
 
 
 def test_means_over_counts_and_points_lie_in_intervals_as_theory_has_them() -> None:

@@ -1,4 +1,4 @@
-"""Plotly figures of several runs side by side: every question a panel, every run a row, "cannot say" in words."""
+"""Plotly figures of several runs side by side: how they do on every class, each with its interval."""
 
 from __future__ import annotations
 
@@ -14,16 +14,23 @@ from vision_core.evaluation.charts import MARKERS
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_ROW_PX = 26
+_ROW_PX, _RUN_PX = 26, 12  # a class at least; each of its runs
 MOST_CLASSES = 20
 
 
-def by_class(values: Mapping[str, np.ndarray], names: Sequence[str], title: str, percent: bool = True) -> Figure:
+def by_class(
+    values: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    title: str,
+    percent: bool = True,
+    ends: Mapping[str, np.ndarray] | None = None,
+) -> Figure:
     """One figure of every class, a marker a run; classes where the runs differ most first.
 
     Args:
         values: of each run, `(K,)`, nan where it cannot say.
         names: `(K,)` of the classes.
+        ends: of each run, `(K, 2)`, low and high of its 95 % interval, nan where it has none.
     """
     table = np.stack(list(values.values())) if values else np.zeros((0, len(names)))
     known = ~np.isnan(table)
@@ -35,17 +42,32 @@ def by_class(values: Mapping[str, np.ndarray], names: Sequence[str], title: str,
     order: list[int] = np.argsort(-spread, kind="stable").tolist()
     shown = [place for place in order if known[:, place].any()][:MOST_CLASSES]
     factor, unit = (100.0, " %") if percent else (1.0, "")
-    figure = framed(_ROW_PX * len(shown) + FRAME_PX + LEGEND_PX, title, "")
+    figure = framed(max(_ROW_PX, _RUN_PX * (len(values) + 1)) * len(shown) + FRAME_PX + LEGEND_PX, title, "")
     for number, (run, each) in enumerate(values.items()):
         rows = [row for row, place in enumerate(shown) if not np.isnan(each[place])]
+        places = [shown[row] for row in rows]
+        between = _known_ends(each, None if ends is None else ends.get(run))[places]
+        beside = (number - (len(values) - 1) / 2) / (len(values) + 1)
+        colour = COLOURS[number % len(COLOURS)]
         figure.add_scatter(
-            x=[factor * float(each[shown[row]]) for row in rows],
-            y=rows,
+            x=(factor * each[places]).tolist(),
+            y=[row + beside for row in rows],
             mode="markers",
             name=escape(run),
-            marker={"symbol": MARKERS[number % len(MARKERS)], "size": 11, "color": COLOURS[number % len(COLOURS)]},
-            hovertext=[escape(str(names[shown[row]])) for row in rows],
-            hovertemplate=f"“%{{hovertext}}”: %{{x:.3g}}{unit}<extra>%{{fullData.name}}</extra>",
+            marker={"symbol": MARKERS[number % len(MARKERS)], "size": 11, "color": colour},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": (factor * (between[:, 1] - each[places])).tolist(),
+                "arrayminus": (factor * (each[places] - between[:, 0])).tolist(),
+                "color": colour,
+                "thickness": 1.5,
+                "width": 3,
+            },
+            hovertext=[
+                _said(str(names[place]), factor * pair, unit) for place, pair in zip(places, between, strict=True)
+            ],
+            hovertemplate=f"%{{hovertext}}%{{x:.3g}}{unit}<extra>%{{fullData.name}}</extra>",
             showlegend=True,
         )
     figure.update_yaxes(
@@ -54,3 +76,15 @@ def by_class(values: Mapping[str, np.ndarray], names: Sequence[str], title: str,
         range=[len(shown) - 0.5, -0.5],
     )
     return figure
+
+
+def _known_ends(each: np.ndarray, ends: np.ndarray | None) -> np.ndarray:
+    """`(K, 2)`: the ends, and the figure itself where it has none, so that nothing is drawn."""
+    alone = np.stack([each, each], axis=1)
+    return alone if ends is None else np.where(np.isnan(ends).any(axis=1, keepdims=True), alone, ends)
+
+
+def _said(name: str, pair: np.ndarray, unit: str) -> str:
+    """A class, and its interval where it has one, in front of its figure."""
+    between = f" (95 %: {pair[0]:.3g} to {pair[1]:.3g}{unit})" if pair[0] < pair[1] else ""
+    return f"“{escape(name)}”{between}: "

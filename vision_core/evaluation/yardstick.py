@@ -100,23 +100,35 @@ class Yardstick:
             )
         return found
 
-    def resampled(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+    def resampled(self, weights: np.ndarray, by_class: bool = False) -> dict[str, np.ndarray]:
         """The figures had each picture come so many times: exactly what they would be, computed anew.
 
         Args:
             weights: `(R, N)`, 0 or more; rows of ones give the figures themselves.
+            by_class: those of each class too, as `presence_ap/cup`.
 
         Returns:
             `(R,)` float64 of each figure that this run has; nan where those pictures cannot tell.
         """
-        return {name: mean_over_classes(values) for name, values in self._classes(weights).items()}
+        classes = self._classes(weights)
+        found = {name: mean_over_classes(values) for name, values in classes.items()}
+        if by_class:
+            names = self.ground.class_names
+            found |= {f"{name}/{each}": table[:, k] for name, table in classes.items() for k, each in enumerate(names)}
+        return found
 
     def intervals(
-        self, samples: int = 1000, confidence: float = 0.95, seed: int = 0, progress: Progress | None = None
+        self,
+        samples: int = 1000,
+        confidence: float = 0.95,
+        seed: int = 0,
+        progress: Progress | None = None,
+        by_class: bool = False,
     ) -> dict[str, tuple[float, float]]:
         """Low and high of each figure, by drawing pictures anew; see `vision_core.evaluation.intervals`.
 
         Args:
+            by_class: those of each class too, as `presence_ap/cup`.
             progress: told of the samples done; raise in it to stop.
 
         Returns:
@@ -125,7 +137,8 @@ class Yardstick:
         Raises:
             SettingsError: fewer than 100 samples, or a confidence that is not between 0 and 1.
         """
-        found = intervals(self.resampled, len(self.ground), Drawing(samples, seed, confidence), progress)
+        how = Drawing(samples, seed, confidence)
+        found = intervals(lambda weights: self.resampled(weights, by_class), len(self.ground), how, progress)
         return {name: (one.low, one.high) for name, one in found.items()}
 
     def _classes(self, weights: np.ndarray) -> dict[str, np.ndarray]:

@@ -42,7 +42,7 @@ def draw(evaluations: Sequence[Evaluation]) -> None:
         st.caption(f":material/info: {plain(note)}")
     _questions(sticks, ends, names)
     _table(sticks, ends, names)
-    _classes(sticks, names)
+    _classes(sticks, ends, names)
     pair.draw(evaluations, sticks, names, key)
 
 
@@ -109,7 +109,10 @@ def _ends(key: tuple, sticks: list[Yardstick], names: Sequence[str]) -> list[End
     for number, (stick, name) in enumerate(zip(sticks, names, strict=True)):
         words = f"Intervals of {plain(name)}"
         ends = slowly.found(
-            ("ends", key, number), lambda told, it=stick: it.intervals(progress=told), words, f"ends_{number}"
+            ("ends", key, number),
+            lambda told, it=stick: it.intervals(progress=told, by_class=True),
+            words,
+            f"ends_{number}",
         )
         found.append(ends or {})
     return found
@@ -221,7 +224,7 @@ def _table(sticks: Sequence[Yardstick], ends: Sequence[Ends], names: Sequence[st
             st.caption(f":material/info: **{plain(run)}** cannot say all: {plain(why)}")
 
 
-def _classes(sticks: Sequence[Yardstick], names: Sequence[str]) -> None:
+def _classes(sticks: Sequence[Yardstick], ends: Sequence[Ends], names: Sequence[str]) -> None:
     known = [name for question in QUESTIONS.values() for name in question if any(name in s.by_class for s in sticks)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
@@ -232,18 +235,24 @@ def _classes(sticks: Sequence[Yardstick], names: Sequence[str]) -> None:
             width=330,
         )
     name = name or known[0]
-    nothing = np.full(len(sticks[0].ground.class_names), np.nan)
+    classes = sticks[0].ground.class_names
+    nothing = np.full(len(classes), np.nan)
+    between = {
+        run: np.array([found.get(f"{name}/{each}", (np.nan, np.nan)) for each in classes])
+        for run, found in zip(names, ends, strict=True)
+    }
     values = {run: stick.by_class.get(name, nothing) for run, stick in zip(names, sticks, strict=True)}
     one = glossary.term(name)
     figures.draw(
         comparison_charts.by_class(
             values,
-            sticks[0].ground.class_names,
+            classes,
             f"{one.short} ({'%' if one.unit == 'share' else one.unit})",
             one.unit == "share",
+            between,
         ),
         f"{one.title}, class by class",
-        alt=f"{one.title} of each class; those where the runs differ most stand first",
+        alt=f"{one.title} of each class with its 95 % interval; those where the runs differ most stand first",
         key=f"yard_class_{name}",
         help=explained.brief(name),
     )

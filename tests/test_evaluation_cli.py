@@ -11,10 +11,10 @@ from painted_data import CLASSIFIER, DETECTOR, learn, new_run, scenes
 from typer.testing import CliRunner
 
 from vision_core.__main__ import app
+from vision_core.comparison_commands import _yardsticks
 from vision_core.errors import SettingsError
 from vision_core.evaluation.applied import apply_threshold
 from vision_core.evaluation.store import evaluate_run
-from vision_core.evaluation_commands import _yardsticks
 from vision_core.run_folder import RunFolder
 
 
@@ -101,3 +101,21 @@ def test_a_kept_threshold_holds_on_the_yardstick(runs: tuple[RunFolder, RunFolde
         assert [one.answers.threshold for one in _yardsticks(found)] == [None, 0.77]
     finally:
         apply_threshold(runs[1].path, None)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_threshold_chosen_on_the_pictures_compared_is_said_to_flatter(runs: tuple[RunFolder, RunFolder]) -> None:
+    detector = runs[1]
+    command = ["compare", *(run.path for run in runs)]
+    found, _ = said(*command)
+    assert [(row["score_threshold"], row["flattered"]) for row in found["runs"]] == [(None, ""), (None, "")]
+    apply_threshold(detector.path, 0.25, evaluate_run(detector.path))
+    try:
+        found, shown = said(*command)
+        flattered = found["runs"][1]["flattered"]
+        assert "Score 0.25 was chosen on the pictures judged here" in flattered
+        assert found["runs"][1]["score_threshold"] == 0.25
+        assert f"detection: {flattered}" in shown
+        assert found["runs"][0]["flattered"] == ""
+    finally:
+        apply_threshold(detector.path, None)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from vision_core import bench_commands, data_commands, evaluation_commands, train_commands
+from vision_core import bench_commands, comparison_commands, data_commands, evaluation_commands, train_commands
 from vision_core.errors import ImageError, SettingsError, VisionError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ app = typer.Typer(
 app.add_typer(data_commands.app, name="data")
 app.add_typer(train_commands.app)
 app.add_typer(evaluation_commands.app)
+app.add_typer(comparison_commands.app)
 app.add_typer(bench_commands.app)
 
 # typer brings its own copy of click or uses the installed one, by version; its public names lead to either.

@@ -13,7 +13,8 @@ from painted_data import CLASSIFIER, learn, new_run, photos
 from vision_core import background
 from vision_core.errors import SettingsError
 from vision_core.evaluation.store import list_evaluations, open_evaluation
-from vision_core.run_folder import RunFolder
+from vision_core.run_folder import STATUS, RunFolder
+from vision_core.training.pulse import identity
 
 pytestmark = pytest.mark.usefixtures("workspace")
 PATIENCE_S = 120
@@ -24,6 +25,17 @@ def run(tmp_path: Path) -> RunFolder:
     made = new_run(tmp_path / "run", photos(tmp_path / "data"), "classification", CLASSIFIER)
     learn(made)
     return made
+
+
+def noted(what: str, state: str = "finished", age_s: float = 0.0, **arguments: object) -> background.Work:
+    """Work as it is found on the disk, asked for so long ago."""
+    work = background.Work(background.ensure_folder(background._folder(what, arguments)))
+    files = RunFolder(work.folder)
+    files.write(background.ASKED, {"what": what, "arguments": arguments})
+    files.write(STATUS, {"state": state, "heartbeat": time.time() - age_s, **identity()})
+    for file in work.folder.iterdir():
+        os.utime(file, (time.time(), time.time() - age_s))
+    return work
 
 
 def ended(work: background.Work) -> str:
@@ -83,3 +95,14 @@ def test_a_killed_process_is_noticed(run: RunFolder):
     os.kill(work.status()["pid"], signal.SIGKILL)
     assert ended(work) == "interrupted"
     work.discard()
+
+
+def test_work_is_found_whatever_else_was_asked_of_it() -> None:
+    assert background.works("robustness", file="a") == []
+    old = noted("robustness", age_s=60, file="a", kinds=["darkness"])
+    new = noted("robustness", "running", file="a", kinds=["contrast", "darkness"])
+    noted("robustness", file="b", kinds=["darkness"])
+    noted("light", file="a")
+    (noted("robustness", file="a", kinds=[]).folder / background.ASKED).write_text("{")  # damaged
+    assert background.works("robustness", file="a") == [new, old]
+    assert [work.is_active for work in background.works("robustness", file="a")] == [True, False]

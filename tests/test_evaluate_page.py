@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from tests.test_data_page import click, every, seen, words
 from vision_core import background
 from vision_core.data.library import Dataset, add_shelf
 from vision_core.evaluation.applied import applied_threshold
-from vision_core.run_folder import CONFIG, RunFolder
+from vision_core.run_folder import CONFIG, STATUS, RunFolder
+from vision_core.training.pulse import identity
 
 ROOT = Path(__file__).parent.parent
 LABELS = ("Overview", "Confusion", "Worst pictures", "Confidence", "Curves and threshold", "Slices", "Robustness")
@@ -159,6 +161,23 @@ def test_every_part_of_a_detector_is_drawn(page: OpenPage, shelf: Dataset) -> No
         seen(app.run())
         assert not app.error, part
         assert every(app, "plotly_chart") or part == "Robustness"
+
+
+def test_what_spoils_pictures_already_is_found_by_another_visitor(page: OpenPage, shelf: Dataset) -> None:
+    run = trained_run(shelf, "detection", "mine")
+    one = evaluated(run)
+    folder = RunFolder(background.ensure_folder(background.settings().home / "work" / "robustness-asked"))
+    asked = {"file": str(one.file), "key": one.key, "kinds": ["contrast"], "pictures": 300}
+    folder.write(background.ASKED, {"what": "robustness", "arguments": asked})
+    status = {"stage": "contrast, step 2 of 5", "done": 3, "total": 9, "heartbeat": time.time(), **identity()}
+    folder.write(STATUS, {"state": "running", **status})
+    app = page(run, part="Robustness")
+    assert "contrast, step 2 of 5: 3 of 9" in "".join(item.text for item in every(app, "progress"))
+    assert "Measure" not in [button.label for button in every(app, "button")]
+    folder.write(STATUS, {**status, "state": "failed", "error": "A picture is gone."})
+    seen(app.run())
+    assert "A picture is gone." in plain_words(app)
+    assert "Measure" in [button.label for button in every(app, "button")]
 
 
 def test_every_kind_of_error_opens_its_pictures(page: OpenPage, shelf: Dataset) -> None:

@@ -3,6 +3,7 @@
     work = start("evaluate", {"run": "workspace/runs/…", "split": "test"})
     work.status()["state"], work.status()["done"], work.cancel()
     find("evaluate", {...})          # the same work, asked for from another tab or after a restart
+    works("evaluate", run="…")       # whatever the other arguments were
 
 What can be asked for is listed in `CALLS`. Each is a function of plain values and a progress function; what it returns
 is kept as JSON. One work runs at a time, the others wait, so that they do not slow each other down.
@@ -21,7 +22,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -105,6 +106,20 @@ def find(what: str, arguments: Mapping[str, Any]) -> Work | None:
     """The work that was asked for with these arguments, if anybody ever did."""
     folder = _folder(what, arguments)
     return Work(folder) if (folder / ASKED).is_file() else None
+
+
+def works(what: str, **about: Any) -> list[Work]:
+    """All work of one kind whose arguments hold these values, whoever asked for it and when; the newest first.
+
+    works("robustness", file="workspace/runs/…/evaluations/….safetensors")
+    """
+    found = []
+    for folder in settings().home.glob(f"work/{what}-*/"):
+        with suppress(OSError, DataError):  # one that cannot be read, or is just being forgotten
+            work = Work(folder)
+            if work.what == what and about.items() <= work.arguments.items():
+                found.append(((folder / ASKED).stat().st_mtime_ns, work))
+    return [work for _, work in sorted(found, key=lambda one: one[0], reverse=True)]
 
 
 def start(what: str, arguments: Mapping[str, Any]) -> Work:

@@ -10,7 +10,7 @@ from pages.parts import explained, figures
 from pages.parts.evaluate import prepare
 from vision_core import background, glossary
 from vision_core.drawing import encode_jpeg
-from vision_core.evaluation import charts
+from vision_core.evaluation import curve_charts
 from vision_core.evaluation.corruptions import CORRUPTIONS, SEVERITIES, USUAL
 from vision_core.evaluation.robustness import Robustness, kept_robustness, spoiler
 from vision_core.evaluation.store import Evaluation
@@ -42,14 +42,13 @@ def draw(evaluation: Evaluation) -> None:
 
 def _start(evaluation: Evaluation, missing: list[str]) -> None:
     """The button, or how far the work is."""
-    active = next((work for work in _works(evaluation) if work.is_active), None)
+    works = _works(evaluation)
+    active = next((work for work in works if work.is_active), None)
     if active is not None:
         prepare.watch(active, "robustness")
         return
-    for work in _works(evaluation):
-        if work.status()["state"] == "failed" and missing:
-            st.error(plain(str(work.status()["error"])), icon=":material/error:")
-            break
+    if missing and works and works[0].status()["state"] == "failed":
+        st.error(plain(str(works[0].status()["error"])), icon=":material/error:")
     if not missing:
         return
     count = min(MOST_PICTURES, len(evaluation.results))
@@ -65,17 +64,11 @@ def _start(evaluation: Evaluation, missing: list[str]) -> None:
 
 
 def _works(evaluation: Evaluation) -> list[background.Work]:
-    """Work on any choice of kinds that was started from here, the newest first."""
-    asked: list[list[str]] = st.session_state.setdefault(f"robustness_asked_{evaluation.key}", [])
-    tried = [*reversed(asked), list(USUAL)]
-    found = [background.find("robustness", _arguments(evaluation, kinds)) for kinds in tried]
-    return [work for work in found if work is not None]
+    """Work on any kinds of damage to these pictures, from here or another tab, the newest first."""
+    return background.works("robustness", file=str(evaluation.file), key=evaluation.key)
 
 
 def _arguments(evaluation: Evaluation, kinds: list[str]) -> dict[str, object]:
-    asked: list[list[str]] = st.session_state.setdefault(f"robustness_asked_{evaluation.key}", [])
-    if kinds not in asked:
-        asked.append(kinds)
     return {"file": str(evaluation.file), "key": evaluation.key, "kinds": kinds, "pictures": MOST_PICTURES}
 
 
@@ -107,7 +100,7 @@ def _curves(evaluation: Evaluation, found: Robustness, kinds: list[str]) -> None
     curves = {_title(kind): values for kind, values in found.curve(figure).items() if kind in kinds}
     with left:
         figures.draw(
-            charts.by_severity(curves, found.clean.get(figure, np.nan), metric_title(figure, evaluation.task)),
+            curve_charts.by_severity(curves, found.clean.get(figure, np.nan), metric_title(figure, evaluation.task)),
             "Against damage",
             alt="; ".join(f"{name}: down to {values[-1]:.0%}" for name, values in curves.items()),
             key=f"robustness_{figure}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TypedDict
 
 import streamlit as st
 
@@ -26,6 +27,7 @@ from vision_core.runs import is_run
 from vision_core.training.overview import overview
 from vision_core.types import Task
 
+TASKS = ("classification", "detection")
 PERIODS = {"a year": 1.0, "a month": 12.0, "a day": 365.0}
 MOST_PICTURES = 10**13
 _PICTURES, _BOXES = 1000, 3.0
@@ -37,67 +39,125 @@ _NAMED = {
 
 
 def draw(rows: Mapping[str, Row]) -> Scenario | None:
-    """The inputs; None where the price list cannot be read, and the page says why."""
-    volume, labelling, training = wrapped("assumptions", 3)
-    with labelling:
-        st.markdown("##### :material/edit: Labelling")
-        dataset = _dataset()  # before everything that it fills in
-        images, labels, boxes = _amounts()
-        wage = st.number_input("Wage, USD an hour", 0.0, 1000.0, step=1.0, key=kept.first("wage", 20.0))
-        label_pace, box_pace = _paces(dataset)
-        named = st.toggle(
-            "Crops are named one by one",
-            key=kept.first("named", False),
-            help="Off: the boxes carry the names, and the two-stage way's classifier learns from what they show.",
-        )
-    with volume:
-        st.markdown("##### :material/stacked_line_chart: Use")
-        pictures = _volume()
-        years = st.number_input("Years", 0.1, 30.0, step=1.0, key=kept.first("years", 1.0), help="From 0.1 to 30.")
-        price = _price()
-        objects = st.number_input(
-            "Objects a picture",
-            0.0,
-            1000.0,
-            step=0.5,
-            key=kept.first("objects", _BOXES),
-            help="So many crops does the two-stage way's classifier look at, on average; as many as the boxes of the "
-            "chosen data set, until you say otherwise.",
-        )
+    """The inputs; None where the price list or the paces cannot be read, and the page says why.
+
+    Args:
+        rows: what was chosen of each task.
+    """
+    use, labelling, training = wrapped("assumptions", 3)
+    with labelling:  # before everything that it fills in
+        labelled = _labelling()
+    with use:
+        used = _use()
     with training:
-        st.markdown("##### :material/model_training: Training and electricity")
-        hours = {task: _hours(task, row) for task, row in rows.items()}
-        trainings = st.number_input(
-            "Trainings in all", 0, 1000, step=1, key=kept.first("trainings", 1), help="Of each network."
-        )
-        region = choose_region("region")
-        watts = st.number_input(
-            "Watts, where nothing was measured",
-            0.0,
-            20_000.0,
-            step=5.0,
-            key=kept.first("watts", 0.0),
-            help="0: then energy and CO₂ stay unavailable.",
-        )
-    if price is None or label_pace is None or box_pace is None:
+        trained = _training(rows)
+    if labelled is None or used is None:
         return None
-    return Scenario(
-        price=price,
-        label_pace=label_pace,
-        box_pace=box_pace,
-        pictures_a_year=pictures,
-        years=float(years or 1.0),
-        wage_per_hour=float(wage or 0.0),
-        labelled_pictures=images,
-        labels_per_picture=labels,
-        boxes_per_picture=boxes,
-        crops_are_named=bool(named),
-        objects_per_picture=float(objects or 0.0),
-        training_hours=hours,
-        trainings=int(trainings or 0),
-        watts=float(watts or 0.0),
-        region=region,
+    return Scenario(**labelled, **used, **trained)
+
+
+class _Labelling(TypedDict):
+    """What a `Scenario` knows of labelling."""
+
+    label_pace: Pace
+    box_pace: Pace
+    wage_per_hour: float
+    labelled_pictures: int
+    labels_per_picture: float
+    boxes_per_picture: float
+    crops_are_named: bool
+
+
+class _Use(TypedDict):
+    """What a `Scenario` knows of use."""
+
+    price: Price
+    pictures_a_year: float
+    years: float
+    objects_per_picture: float
+
+
+class _Training(TypedDict):
+    """What a `Scenario` knows of training and electricity."""
+
+    training_hours: dict[str, float]
+    trainings: int
+    watts: float
+    region: str
+
+
+def _labelling() -> _Labelling | None:
+    """None where the paces cannot be read."""
+    st.markdown("##### :material/edit: Labelling")
+    dataset = _dataset()
+    images, labels, boxes = _amounts()
+    wage = st.number_input("Wage, USD an hour", 0.0, 1000.0, step=1.0, key=kept.first("wage", 20.0))
+    label_pace, box_pace = _paces(dataset)
+    named = st.toggle(
+        "Crops are named one by one",
+        key=kept.first("named", False),
+        help="Off: the boxes carry the names, and the two-stage way's classifier learns from what they show.",
     )
+    if label_pace is None or box_pace is None:
+        return None
+    return {
+        "label_pace": label_pace,
+        "box_pace": box_pace,
+        "wage_per_hour": float(wage or 0.0),
+        "labelled_pictures": images,
+        "labels_per_picture": labels,
+        "boxes_per_picture": boxes,
+        "crops_are_named": bool(named),
+    }
+
+
+def _use() -> _Use | None:
+    """None where the price list cannot be read."""
+    st.markdown("##### :material/stacked_line_chart: Use")
+    pictures = _volume()
+    years = st.number_input("Years", 0.1, 30.0, step=1.0, key=kept.first("years", 1.0), help="From 0.1 to 30.")
+    price = _price()
+    objects = st.number_input(
+        "Objects a picture",
+        0.0,
+        1000.0,
+        step=0.5,
+        key=kept.first("objects", _BOXES),
+        help="So many crops does the two-stage way's classifier look at, on average; as many as the boxes of the "
+        "chosen data set, until you say otherwise.",
+    )
+    if price is None:
+        return None
+    return {
+        "price": price,
+        "pictures_a_year": pictures,
+        "years": float(years or 1.0),
+        "objects_per_picture": float(objects or 0.0),
+    }
+
+
+def _training(rows: Mapping[str, Row]) -> _Training:
+    """Of each network alone: the two in turn need no training of their own."""
+    st.markdown("##### :material/model_training: Training and electricity")
+    hours = {task: _hours(task, row) for task, row in rows.items() if task in TASKS}
+    trainings = st.number_input(
+        "Trainings in all", 0, 1000, step=1, key=kept.first("trainings", 1), help="Of each network."
+    )
+    region = choose_region("region")
+    watts = st.number_input(
+        "Watts, where nothing was measured",
+        0.0,
+        20_000.0,
+        step=5.0,
+        key=kept.first("watts", 0.0),
+        help="0: then energy and CO₂ stay unavailable.",
+    )
+    return {
+        "training_hours": hours,
+        "trainings": int(trainings or 0),
+        "watts": float(watts or 0.0),
+        "region": region,
+    }
 
 
 def _volume() -> float:

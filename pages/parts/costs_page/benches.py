@@ -16,6 +16,7 @@ from vision_core.training.overview import duration
 EVERY_S = 1.0
 ALL = ""
 """Stands for all measurements together."""
+_SHOWN = "bench_shown"
 STATES = {
     "queued": (":material/hourglass_empty:", "gray", "waiting"),
     "running": (":material/play_circle:", "blue", "measuring"),
@@ -37,16 +38,33 @@ def choose(found: Sequence[BenchFolder]) -> tuple[BenchFolder | None, str]:
     options = [*known, *([ALL] if len(known) > 1 else [])]
     first = ALL if asked == "all" else asked
     states = {bench.id: str(bench.status()["state"]) for bench in found}
-    said = {bench.id: f"{bench.name} · {STATES[states[bench.id]][2]}" for bench in found}
+    said = {
+        bench.id: f"{name} · {STATES[states[bench.id]][2]}" for bench, name in zip(found, names(found), strict=True)
+    }
+    key = f"bench_bench_{hash(tuple(said.items()))}"  # a browser goes on showing what it was first told
+    if key not in st.session_state or asked != st.session_state.get(_SHOWN):  # else it was chosen in this very box
+        st.session_state[key] = first if first in options else options[0]
     id = st.selectbox(
         "Measurement",
         options,
-        index=options.index(first) if first in options else 0,
         format_func=lambda id: said[id] if id else "All of them, the newest of each configuration",
-        key=f"bench_bench_{hash((asked, *said.items()))}",  # a browser goes on showing what it was first told
+        key=key,
     )
-    st.query_params["bench"] = id or "all"
+    st.query_params["bench"] = st.session_state[_SHOWN] = id or "all"
     return known.get(id or ""), states.get(id or "", "")
+
+
+def names(found: Sequence[BenchFolder]) -> list[str]:
+    """A name for each, with when it was asked for where others are called the same: a list knows its entries by name.
+
+    Two of one second are told apart by their folders too.
+    """
+    own = [bench.name for bench in found]
+    timed = [
+        f"{name} · {bench.made_at[:19].replace('T', ' ')} UTC" if own.count(name) > 1 else name
+        for name, bench in zip(own, found, strict=True)
+    ]
+    return [f"{name} · {bench.id}" if timed.count(name) > 1 else name for name, bench in zip(timed, found, strict=True)]
 
 
 def rows_of(bench: BenchFolder | None, found: Sequence[BenchFolder]) -> list[Row]:

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -345,3 +346,86 @@ def test_a_damaged_measurement_does_not_take_the_page_with_it(page: OpenPage) ->
     app = page()
     assert "Failed." in words(app)
     assert len(every(page(bench="all"), "dataframe")[0].value) == 9
+
+
+def test_measurements_of_one_name_are_both_in_the_list(page: OpenPage) -> None:
+    written("mine", rows()[:3], "finished")
+    written("mine", rows(), "finished")
+    written("other", rows()[:1], "finished")
+    app = page()
+    options = select(app, "Measurement").options
+    assert options[:3] == [
+        "other · finished",
+        "mine · 2026-11-21 10:00:00 UTC · finished",
+        "mine · 2026-11-20 10:00:00 UTC · finished",
+    ]
+    for bench, count in zip(list_benches(), (1, 9, 3), strict=True):
+        app = seen(select(app, "Measurement").set_value(bench.id).run())
+        assert len(every(app, "dataframe")[0].value) == count
+
+
+def test_runs_of_one_title_are_both_in_the_list() -> None:
+    from pages.parts.costs_page.form import model_labels
+    from vision_core.models import get_spec
+
+    run = replace(get_spec(CLASSIFIER), source="run")
+    said = model_labels({"/runs/a": run, "/runs/b": run, CLASSIFIER: get_spec(CLASSIFIER)})
+    assert said["/runs/a"] == "EfficientNet-Lite0 · what · your run · a"
+    assert len(set(said.values())) == 3
+    assert said[CLASSIFIER].count(" · ") == 2
+
+
+# --- the two in turn ---
+
+PAIR = f"{DETECTOR}>{CLASSIFIER}"
+
+
+def in_turn(**changes: Any) -> dict[str, Any]:
+    """A measured row of detect-then-classify."""
+    made = row(PAIR, title="SSDLite > EfficientNet", task="two-stage", crops=3, ms=50.0)
+    return made | {"detect_ms": 32.0, "classify_ms": 18.0, "layers": []} | changes
+
+
+def test_the_two_in_turn_can_be_measured_as_one(page: OpenPage) -> None:
+    app = page()
+    assert "8 combinations" in words(app)
+    seen(next(box for box in app.toggle if box.label.startswith("And the two in turn")).set_value(True).run())
+    assert "12 combinations" in words(app)
+    seen(next(box for box in app.number_input if box.label == "Objects a picture").set_value(5).run())
+    app = click(app, "Measure$")
+    assert (plan_of_last().models, plan_of_last().crops) == ((CLASSIFIER, DETECTOR, PAIR), 5)
+    assert list_benches()[0].name.endswith("in turn")
+    one_task = page(show="Measure")
+    seen(one_task.multiselect[0].set_value([CLASSIFIER]).run())
+    assert not one_task.toggle
+
+
+def test_money_takes_the_two_in_turn_as_measured_where_they_were(page: OpenPage) -> None:
+    written("mine", rows(), "finished")
+    app = page(show="Money")
+    assert "Estimated from the two alone" in words(app)
+    estimated = app.metric[2].value
+    written("mine", [*rows(), in_turn()], "finished")
+    app = page(show="Money")
+    chosen = select(app, "The two in turn")
+    assert "3 crops" in chosen.options[0]
+    assert app.metric[2].value != estimated
+    assert "measured with 3 crops" in words(app)
+    seen(next(box for box in app.number_input if box.label == "Objects a picture").set_value(6.0).run())
+    assert "reckoned with 6 in proportion" in words(app)
+    assert [box.label for box in app.number_input if box.label.startswith("Hours")] == [
+        "Hours of training, classifier",
+        "Hours of training, detector",
+    ]
+    as_measured = app.metric[2].value
+    app = seen(select(app, "The two in turn").set_value("Estimated from the two alone").run())
+    assert app.metric[2].value != as_measured
+    assert "in proportion" not in words(app)
+
+
+def test_results_show_pipelines_beside_models(page: OpenPage) -> None:
+    written("mine", [row(), row(DETECTOR), in_turn()], "finished")
+    table = every(page(), "dataframe")[0].value
+    assert table["crops"].tolist()[2] == 3
+    written("other", [row(), row(DETECTOR)], "finished")
+    assert "crops" not in every(page(), "dataframe")[0].value

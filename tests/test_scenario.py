@@ -10,7 +10,7 @@ import pytest
 from tests.bench_cases import DETECTOR, broken, row
 from vision_core.costs.carbon import carbon_intensity
 from vision_core.costs.prices import Price
-from vision_core.costs.scenario import Pace, Scenario, energy_of, paces
+from vision_core.costs.scenario import Pace, Scenario, energy_of, paces, speed_of
 from vision_core.costs.totals import crossings
 from vision_core.data.effort import Rate
 from vision_core.data.label_operations import Operation
@@ -129,3 +129,53 @@ def test_ones_own_pace_comes_first() -> None:
         False,
     )
     assert paces("detection", boxes[:2])[0].name == "Extreme clicking: 7 s"
+
+
+# --- the two in turn, as measured ---
+
+PAIR = row(
+    "a>b",
+    task="two-stage",
+    crops=4,
+    images_per_second=20.0,
+    detect_ms=40.0,
+    classify_ms=12.0,
+    energy_wh_per_1k=0.7,
+    how={},
+)
+
+
+def test_the_two_in_turn_are_priced_as_they_were_measured() -> None:
+    both = scenario(objects_per_picture=4).ways({**ROWS, "two-stage": PAIR})[2].usd_per_million
+    assert both.value == pytest.approx(0.36 / 3600 / 20 * 1e6)
+    assert "measured with 4 crops" in both.note
+    estimated = scenario(objects_per_picture=4).ways(ROWS)[2].usd_per_million
+    assert estimated.value == pytest.approx(4 + 4 * 1)
+    assert "4 × (" in estimated.note
+
+
+@pytest.mark.parametrize(("objects", "ms"), [(0.0, 40.0), (1.0, 43.0), (2.5, 47.5), (8.0, 64.0)])
+def test_other_numbers_of_objects_are_reckoned_from_the_halves(objects: float, ms: float) -> None:
+    speed = speed_of(PAIR, objects)
+    assert (speed.value, speed.how) == (pytest.approx(1000 / ms), "estimated")
+    assert "in proportion" in speed.note
+    assert speed_of({**PAIR, "batch_size": 8}, objects).value == pytest.approx(8000 / ms)
+
+
+def test_a_pipeline_without_its_halves_or_that_failed_is_unavailable() -> None:
+    assert speed_of(PAIR, 4).how == "measured"
+    assert "how long each half" in speed_of({**PAIR, "detect_ms": None}, 3).note
+    assert speed_of(broken("too little memory", crops=None), 3).note == "too little memory"
+    both = scenario().ways({**ROWS, "two-stage": broken("too little memory", crops=None)})[2]
+    assert "too little memory" in both.missing[0]
+
+
+def test_energy_of_the_two_in_turn_is_measured_else_from_its_time_else_the_sum() -> None:
+    grams = carbon_intensity("FRA").g_per_kwh / 1000
+    rows = {**ROWS, "classification": row(images_per_second=100.0, energy_wh_per_1k=0.1, how={}), "two-stage": PAIR}
+    found = scenario(objects_per_picture=4, region="FRA").co2_g_per_1k(rows)["two-stage"]
+    assert found.value == pytest.approx(0.7 * grams)
+    found = scenario(objects_per_picture=2, region="FRA", watts=36).co2_g_per_1k(rows)["two-stage"]
+    assert found.value == pytest.approx(36 * 46 / 3600 * grams)  # 40 + 12 / 2 ms
+    found = scenario(objects_per_picture=2, region="FRA").co2_g_per_1k(rows)["two-stage"]
+    assert found.value == pytest.approx((0.5 + 2 * 0.1) * grams)

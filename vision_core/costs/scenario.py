@@ -2,6 +2,7 @@
 
 scenario = Scenario(price=load_prices().find("AWS c7i.large"), pictures_a_year=1e6, label_pace=…, box_pace=…)
 ways = scenario.ways({"classification": row, "detection": other})    # rows as `bench` writes them
+ways = scenario.ways({…, "two-stage": both})                         # with the two in turn as they were measured
 in_words(ways, scenario.pictures_a_year, scenario.years)             # `vision_core.costs.totals`
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vision_core.costs.bench_rows import Row
 from vision_core.costs.carbon import co2_g_per_1k
@@ -112,12 +113,16 @@ class Scenario:
         """Classification, detection and, where both are there, the two in turn.
 
         Args:
-            rows: a measured row of each task.
+            rows: a measured row of each task; under "two-stage" one of the two in turn, without which its speed is an
+                estimate from theirs.
         """
         found = {task: self._way(task, row) for task, row in rows.items() if task in ("classification", "detection")}
         if len(found) == 2:
             naming = self._naming() if self.crops_are_named else None
-            both = two_stage(found["detection"], found["classification"], self.objects_per_picture, naming)
+            rate = self._measured_rate(rows.get("two-stage"))
+            both = two_stage(
+                found["detection"], found["classification"], self.objects_per_picture, naming, usd_per_million=rate
+            )
             found["two-stage"] = both
         return tuple(found[kind] for kind in NAMES if kind in found)
 
@@ -134,6 +139,14 @@ class Scenario:
             price_per_million(_speed(row), self.price),
         )
 
+    def _measured_rate(self, row: Row | None) -> Measured | None:
+        """What a million pictures cost the two in turn; None where nobody measured them."""
+        if row is None:
+            return None
+        speed = speed_of(row, self.objects_per_picture)
+        rate = price_per_million(speed, self.price)
+        return rate if rate.value is None else replace(rate, note=f"{rate.note}; {speed.note}")
+
     def _naming(self) -> Measured:
         boxes = Amount(round(self.labelled_pictures * self.boxes_per_picture))
         return labelling_cost(boxes, self.label_pace.rate, self.wage_per_hour, self.label_pace.source)
@@ -146,10 +159,19 @@ class Scenario:
 
     def co2_g_per_1k(self, rows: Mapping[str, Row]) -> dict[str, Measured]:
         """Grams of CO2 for a thousand pictures, by kind of way; why there are none in the note of those without."""
-        energy = {task: energy_of(row, self.watts) for task, row in rows.items() if task in NAMES}
-        if {"classification", "detection"} <= set(energy):
-            energy["two-stage"] = self._both(energy["detection"], energy["classification"])
+        alone = {task: row for task, row in rows.items() if task in ("classification", "detection")}
+        energy = {task: energy_of(row, self.watts) for task, row in alone.items()}
+        if len(energy) == 2:
+            energy["two-stage"] = self._energy_in_turn(rows.get("two-stage"), energy)
         return {kind: co2_g_per_1k(one, self.region) for kind, one in energy.items()}
+
+    def _energy_in_turn(self, row: Row | None, alone: Mapping[str, Measured]) -> Measured:
+        """Measured with as many crops as there are objects, else from the time that the two in turn take, else both."""
+        if row is not None:
+            found = energy_of(at_objects(row, self.objects_per_picture), self.watts)
+            if found.value is not None:
+                return found
+        return self._both(alone["detection"], alone["classification"])
 
     def _both(self, detector: Measured, classifier: Measured) -> Measured:
         for one in (detector, classifier):
@@ -157,6 +179,35 @@ class Scenario:
                 return one
         value = (detector.value or 0.0) + self.objects_per_picture * (classifier.value or 0.0)
         return Measured(value, "estimated", f"detector and {self.objects_per_picture:g} × classifier")
+
+
+def speed_of(row: Row, objects_per_picture: float) -> Measured:
+    """Pictures a second of the two in turn, with so many objects on average.
+
+    As measured where that is how many crops it was measured with; else estimated from its two halves: the detector
+    once a picture, and the classifier's half in proportion to the crops.
+    """
+    speed, crops = row.get("images_per_second"), row.get("crops")
+    if not speed or not crops:
+        return unavailable(str(row.get("error") or "the two in turn were not measured"))
+    with_crops = f"the two in turn measured with {crops} crop{'s' * (crops != 1)}"
+    if crops == objects_per_picture:
+        return Measured(speed, "measured", with_crops)
+    detect_ms, classify_ms = row.get("detect_ms"), row.get("classify_ms")
+    if not detect_ms or classify_ms is None:
+        return unavailable(f"{with_crops}, and not how long each half takes")
+    batch_ms = detect_ms + classify_ms * objects_per_picture / crops
+    note = f"{with_crops}, and reckoned with {objects_per_picture:g} in proportion"
+    return Measured((row.get("batch_size") or 1) * 1000 / batch_ms, "estimated", note)
+
+
+def at_objects(row: Row, objects_per_picture: float) -> Row:
+    """A row of the two in turn as it would be with so many objects; its energy is then unknown."""
+    speed = speed_of(row, objects_per_picture)
+    if speed.how == "measured":
+        return row
+    how = {"energy_wh_per_1k": {"how": "unavailable", "note": f"it was measured with {row.get('crops')} crops"}}
+    return {**row, "images_per_second": speed.value, "energy_wh_per_1k": None, "how": how}
 
 
 def energy_of(row: Row, watts: float = 0.0) -> Measured:

@@ -123,12 +123,14 @@ def two_stage(
     objects_per_picture: float,
     naming_usd: Measured | None = None,
     name: str = "Two stages",
+    usd_per_million: Measured | None = None,
 ) -> Approach:
     """Detect, then classify what was cut out: one pass of the detector and one of the classifier for each object.
 
     The classifier learns from what the boxes show, so that its labels come with them; `naming_usd` is what giving each
-    box a name costs where they do not. That each crop takes as long as a picture is an assumption: decoding is not in
-    either speed, and cutting out takes next to nothing.
+    box a name costs where they do not. `usd_per_million` is what the two in turn were measured at; without it, that
+    each crop takes as long as a picture is an assumption: decoding is not in either speed, and cutting out takes next
+    to nothing.
 
     Raises:
         SettingsError: fewer than no objects.
@@ -141,7 +143,8 @@ def two_stage(
         "two-stage",
         _sum((detection.labelling_usd, 1.0), (naming, 1.0)),
         _sum((detection.training_usd, 1.0), (classification.training_usd, 1.0)),
-        _sum((detection.usd_per_million, 1.0), (classification.usd_per_million, objects_per_picture)),
+        usd_per_million
+        or _sum((detection.usd_per_million, 1.0), (classification.usd_per_million, objects_per_picture)),
     )
 
 

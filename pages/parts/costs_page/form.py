@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
 
 import psutil
 import streamlit as st
 
 from pages import plain, told
 from pages.parts.costs_page import kept
-from vision_core.costs.bench import ENGINES, PRECISIONS, TITLES, BenchPlan
+from vision_core.costs.bench import ARROW, ENGINES, PRECISIONS, TITLES, BenchPlan
 from vision_core.costs.carbon import Region, list_regions
 from vision_core.costs.prices import load_prices
 from vision_core.data.wording import plural
@@ -32,6 +35,7 @@ def draw(measuring: bool) -> BenchPlan | None:
     """The form; returns the plan when its button is pressed. `measuring`: one is going on, a new one will wait."""
     specs = known_models()
     models = choose_models("models", "Models and runs", specs)
+    pairs, crops = _in_turn(models, specs)
     left, right = st.columns(2, gap="large")
     with left:
         sizes = st.pills(
@@ -64,7 +68,8 @@ def draw(measuring: bool) -> BenchPlan | None:
             selection_mode="multi",
             key=kept.some_of("devices", devices_here(), devices_here()[-1:]),
         )
-    more = _more()
+    more = _more() | {"crops": crops}
+    models = [*models, *pairs]
     name = st.text_input("Name of the measurement", key=kept.first("name", ""), placeholder=usual_name(models, specs))
     return _button(models, (sizes, precisions, engines, devices), more, name, measuring)
 
@@ -76,15 +81,49 @@ def known_models() -> dict[str, ModelSpec]:
 
 def choose_models(name: str, label: str, specs: dict[str, ModelSpec]) -> list[str]:
     """Any number of them, of both tasks."""
+    labels = model_labels(specs)
     return st.multiselect(
         label,
         list(specs),
-        format_func=lambda model: model_label(specs[model]),
+        format_func=lambda model: labels[model],
         key=kept.some_of(name, specs, usual_models(specs)),
         placeholder="choose models or runs",
         help="Your runs stand first. Networks whose weights are not here are timed with random ones: as quick, though "
         "what they say means nothing.",
     )
+
+
+def _in_turn(models: Sequence[str], specs: dict[str, ModelSpec]) -> tuple[list[str], int]:
+    """Each chosen detector with each chosen classifier as one thing to measure, where that is wanted; and the crops."""
+    of_task = {task: [model for model in models if specs[model].task == task] for task in _TASKS}
+    pairs = [f"{one}{ARROW}{other}" for one, other in product(of_task["detection"], of_task["classification"])]
+    if not pairs:
+        return [], 0
+    with st.container(horizontal=True, vertical_alignment="center", gap="large"):
+        label = "And the two in turn: detect, then classify" + (f" · {len(pairs)} pairs" if len(pairs) > 1 else "")
+        wanted = st.toggle(
+            label,
+            key=kept.first("paired", False),
+            help="The detector looks at the picture, the classifier at each object that it finds. Without this, what "
+            "both take together is an estimate from what each takes alone.",
+        )
+        if not wanted:
+            return [], 0
+        crops = st.number_input(
+            "Objects a picture",
+            1,
+            1000,
+            key=kept.first("crops", usual_crops()),
+            width=160,
+            help="So many crops does the classifier look at in each picture, whatever the detector finds in the sample "
+            "photo that is measured with.",
+        )
+    return pairs, int(crops or 1)
+
+
+def usual_crops() -> int:
+    """As many objects as a year is reckoned with, where somebody said."""
+    return max(1, round(float(st.session_state.get(kept.key("objects"), 3.0))))
 
 
 def usual_models(specs: dict[str, ModelSpec]) -> list[str]:
@@ -96,10 +135,15 @@ def usual_models(specs: dict[str, ModelSpec]) -> list[str]:
     return found
 
 
-def model_label(spec: ModelSpec) -> str:
-    """Title, task and where the weights are."""
-    where = "your run" if spec.source == "run" else badge(spec)
-    return f"{spec.title} · {_TASKS[spec.task]} · {where}"
+def model_labels(specs: dict[str, ModelSpec]) -> dict[str, str]:
+    """Title, task and where the weights are; of runs with one title their folders too.
+
+    A list knows its entries by what it calls them.
+    """
+    places = {name: "your run" if spec.source == "run" else badge(spec) for name, spec in specs.items()}
+    said = {name: f"{spec.title} · {_TASKS[spec.task]} · {places[name]}" for name, spec in specs.items()}
+    many = Counter(said.values())
+    return {name: f"{label} · {Path(name).name}" if many[label] > 1 else label for name, label in said.items()}
 
 
 def devices_here() -> tuple[str, ...]:
@@ -111,7 +155,9 @@ def devices_here() -> tuple[str, ...]:
 
 def usual_name(models: Sequence[str], specs: dict[str, ModelSpec]) -> str:
     """What a measurement is called by default."""
-    titles = [specs[model].title.partition(" (")[0] for model in models]  # a run's without its network
+    alone = [model for model in models if model in specs]
+    titles = [specs[model].title.partition(" (")[0] for model in alone]  # a run's without its network
+    titles += ["in turn"] if len(alone) < len(models) else []
     return ", ".join(titles[:3]) + (f" and {len(titles) - 3} more" if len(titles) > 3 else "") or "Measurement"
 
 

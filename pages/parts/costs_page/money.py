@@ -11,14 +11,16 @@ from pages import plain, told
 from pages.parts import explained, figures, price_editor
 from pages.parts.costs_page import assumptions, kept, table
 from pages.parts.costs_page.wrapped import wrapped
-from vision_core.costs.bench_rows import Row, labels, usable
+from vision_core.costs.bench import ARROW
+from vision_core.costs.bench_rows import Row, labels, setting, usable
 from vision_core.costs.prices import load_prices
-from vision_core.costs.scenario import NAMES, Scenario
+from vision_core.costs.scenario import NAMES, Scenario, speed_of
 from vision_core.costs.total_charts import cost_by_volume, cost_parts
 from vision_core.costs.totals import Approach, computers, crossings, in_words, known, usd_text
 from vision_core.data.wording import digits, plural
 
 _TASKS = {"classification": "Classifier", "detection": "Detector"}
+_ESTIMATE = "Estimated from the two alone"
 
 
 def draw(rows: Sequence[Row]) -> None:
@@ -60,7 +62,36 @@ def _choose(rows: Sequence[Row]) -> dict[str, Row]:
                 key=kept.one_of(f"row_{task}", options, options[0]),
             )
             found[task] = mine[name or options[0]]
+    if len(found) == len(_TASKS) and (both := _choose_in_turn(rows, names, found)) is not None:
+        found["two-stage"] = both
     return found
+
+
+def _choose_in_turn(rows: Sequence[Row], names: Mapping[int, str], alone: Mapping[str, Row]) -> Row | None:
+    """A measured row of the two in turn; None where there is none, or an estimate is wanted."""
+    pair = f"{alone['detection'].get('model')}{ARROW}{alone['classification'].get('model')}"
+    mine = {names[id(row)]: row for row in rows if row.get("model") == pair}
+    if not mine:
+        st.caption(
+            f":material/info: {_ESTIMATE}: the two in turn. Switch on “And the two in turn” under “Measure”, and they "
+            "are reckoned as measured."
+        )
+        return None
+    options = [*sorted(mine, key=lambda name: _quickest(mine[name])), _ESTIMATE]
+    name = st.selectbox(
+        "The two in turn",
+        options,
+        format_func=lambda one: one if one == _ESTIMATE else _in_turn_label(one, mine[one]),
+        key=kept.one_of("row_two-stage", options, options[0]),
+        help="As measured together. With another number of objects a picture than was measured with, the classifier's "
+        "half is reckoned in proportion.",
+    )
+    return mine.get(name or options[0])
+
+
+def _in_turn_label(name: str, row: Row) -> str:
+    speed = f"{digits(row['images_per_second'])} pictures/s"
+    return f"{name} · {speed}" if setting(row, "crops") in name else f"{name} · {setting(row, 'crops')} · {speed}"
 
 
 def _quickest(row: Row) -> tuple[bool, float]:
@@ -149,9 +180,12 @@ def _notes(scenario: Scenario, rows: Mapping[str, Row]) -> None:
         f"faster or slower. {assumptions.explain(scenario)}"
     )
     for task, row in rows.items():
-        need = computers(scenario.pictures_a_year, float(row["images_per_second"]))
+        speed = speed_of(row, scenario.objects_per_picture) if task == "two-stage" else None
+        need = computers(scenario.pictures_a_year, float((speed and speed.value) or row["images_per_second"]))
         share = f"{need:.1%} of one computer's year" if need < 1 else plural(-int(-need // 1), "computer") + " all year"
-        st.caption(f":material/dns: {_TASKS[task]}: {plain(share)}, day and night, at this speed.")
+        said = plain(f", {speed.note}") if speed else ""
+        name = _TASKS.get(task, NAMES["two-stage"])
+        st.caption(f":material/dns: {name}: {plain(share)}, day and night, at this speed{said}.")
     _co2(scenario, rows)
 
 

@@ -11,16 +11,17 @@ import pytest
 
 from tests.answered_pictures import detected
 from tests.test_charts import HOSTILE, strings
-from vision_core.evaluation import box_charts, charts, comparison_charts
-from vision_core.evaluation.charts import Bar, Line, Mark
+from vision_core.evaluation import box_charts, comparison_charts, confusion_charts, curve_charts, interval_charts
+from vision_core.evaluation.curve_charts import Line, Mark
 from vision_core.evaluation.detection import coco_scores
+from vision_core.evaluation.interval_charts import Bar
 from vision_core.evaluation.tide import break_down
 
 COUNTS = np.array([[5, 1, 0], [0, 4, 2], [0, 0, 3]])
 
 
 def test_every_cell_of_a_confusion_matrix_can_be_clicked_and_says_what_it_is() -> None:
-    figure: Any = charts.confusion(COUNTS, ["cup", "fork", "pan"])
+    figure: Any = confusion_charts.confusion(COUNTS, ["cup", "fork", "pan"])
     cells = figure.data[1]
     assert [list(each) for each in cells.customdata] == [[a, b] for a in range(3) for b in range(3)]
     assert list(zip(cells.y, cells.x, strict=True)) == [(a, b) for a in range(3) for b in range(3)]
@@ -30,7 +31,7 @@ def test_every_cell_of_a_confusion_matrix_can_be_clicked_and_says_what_it_is() -
 
 
 def test_shares_are_of_the_row() -> None:
-    figure: Any = charts.confusion(COUNTS, ["cup", "fork", "pan"], of_row=True)
+    figure: Any = confusion_charts.confusion(COUNTS, ["cup", "fork", "pan"], of_row=True)
     assert figure.data[0].z[1] == pytest.approx([0, 4 / 6, 2 / 6])
     assert "33 %" in [note.text for note in figure.layout.annotations]
 
@@ -38,17 +39,17 @@ def test_shares_are_of_the_row() -> None:
 def test_of_many_classes_the_most_mistaken_are_kept_with_their_own_numbers() -> None:
     counts = np.diag(np.full(60, 9))
     counts[58, 3] = 7
-    kept = charts.most_mistaken(counts)
+    kept = confusion_charts.most_mistaken(counts)
     assert len(kept) == 30
     assert {3, 58, 59} <= set(kept.tolist())
-    figure: Any = charts.confusion(counts, [f"class {n}" for n in range(60)])
+    figure: Any = confusion_charts.confusion(counts, [f"class {n}" for n in range(60)])
     assert [58, 3] in [list(each) for each in figure.data[1].customdata]
     assert "30 classes with fewer mistakes are left out" in figure.layout.xaxis.title.text
 
 
 def test_lines_differ_by_dash_and_marks_say_what_they_are() -> None:
     x = np.array([0.0, 0.5, 1.0])
-    figure: Any = charts.lines(
+    figure: Any = curve_charts.lines(
         [Line("a", x, x), Line("b", x, 1 - x)], ("recall", "precision"), [Mark(0.4, "best: 0.40")]
     )
     assert list(figure.data[0].x) == [0, 50, 100]
@@ -58,7 +59,7 @@ def test_lines_differ_by_dash_and_marks_say_what_they_are() -> None:
 
 
 def test_reliability_leaves_empty_bins_out() -> None:
-    figure: Any = charts.reliability(
+    figure: Any = curve_charts.reliability(
         np.array([np.nan, 0.7]),
         np.array([np.nan, 0.6]),
         np.array([0, 9]),
@@ -69,7 +70,7 @@ def test_reliability_leaves_empty_bins_out() -> None:
 
 
 def test_a_row_that_cannot_say_is_never_a_zero() -> None:
-    figure: Any = charts.intervals([Bar("a", 0.5, 0.4, 0.7), Bar("b", None, says="no boxes")], "AP (%)", 0.45)
+    figure: Any = interval_charts.intervals([Bar("a", 0.5, 0.4, 0.7), Bar("b", None, says="no boxes")], "AP (%)", 0.45)
     assert list(figure.data[0].x) == [50]
     assert list(figure.data[0].error_x.array) == pytest.approx([20])
     assert list(figure.data[0].error_x.arrayminus) == pytest.approx([10])
@@ -78,7 +79,7 @@ def test_a_row_that_cannot_say_is_never_a_zero() -> None:
 
 
 def test_damage_starts_at_the_clean_figure() -> None:
-    figure: Any = charts.by_severity({"blur": [0.5, 0.4], "noise": [0.6, 0.1]}, 0.8, "AP")
+    figure: Any = curve_charts.by_severity({"blur": [0.5, 0.4], "noise": [0.6, 0.1]}, 0.8, "AP")
     assert [list(line.y) for line in figure.data] == [[80, 50, 40], [80, 60, 10]]
     assert figure.data[0].marker.symbol != figure.data[1].marker.symbol
 
@@ -123,7 +124,9 @@ def test_runs_on_one_class_stand_beside_each_other_with_their_intervals() -> Non
 
 
 def test_yes_and_no_of_each_class_can_be_clicked() -> None:
-    figure: Any = charts.label_counts(np.array([[4, 1, 2], [3, 0, 0]]), ["a", "b"], ["right", "wrong", "missed"])
+    figure: Any = confusion_charts.label_counts(
+        np.array([[4, 1, 2], [3, 0, 0]]), ["a", "b"], ["right", "wrong", "missed"]
+    )
     assert [list(bar.x) for bar in figure.data] == [[4, 3], [1, 0], [2, 0]]
     assert [list(each) for each in figure.data[1].customdata] == [[0, 1], [1, 1]]
 
@@ -131,11 +134,11 @@ def test_yes_and_no_of_each_class_can_be_clicked() -> None:
 def test_nothing_is_said_in_words() -> None:
     nothing = np.zeros((2, 2), int)
     for figure in (
-        charts.confusion(nothing, ["a", "b"]),
-        charts.lines([], ("x", "y")),
-        charts.intervals([], "x"),
-        charts.by_severity({}, 0.5, "AP"),
-        charts.reliability(np.full(2, np.nan), np.full(2, np.nan), np.zeros(2, int)),
+        confusion_charts.confusion(nothing, ["a", "b"]),
+        curve_charts.lines([], ("x", "y")),
+        interval_charts.intervals([], "x"),
+        curve_charts.by_severity({}, 0.5, "AP"),
+        curve_charts.reliability(np.full(2, np.nan), np.full(2, np.nan), np.zeros(2, int)),
         comparison_charts.by_class({"a": np.full(2, np.nan)}, ["a", "b"], "AP"),
     ):
         assert len(figure.layout.annotations) == 1  # type: ignore[attr-defined]
@@ -145,10 +148,10 @@ def test_nothing_is_said_in_words() -> None:
 def test_hostile_names_stay_text(name: str) -> None:
     x = np.array([0.0, 1.0])
     figures: list[Any] = [
-        charts.confusion(COUNTS, [name, "b", "c"]),
-        charts.label_counts(COUNTS, [name, "b", "c"], [name, "b", "c"]),
-        charts.lines([Line(name, x, x), Line("b", x, x)], ("x", "y"), [Mark(0.5, name)]),
-        charts.intervals([Bar(name, 0.5, says=name), Bar(name, None, says=name)], "x"),
+        confusion_charts.confusion(COUNTS, [name, "b", "c"]),
+        confusion_charts.label_counts(COUNTS, [name, "b", "c"], [name, "b", "c"]),
+        curve_charts.lines([Line(name, x, x), Line("b", x, x)], ("x", "y"), [Mark(0.5, name)]),
+        interval_charts.intervals([Bar(name, 0.5, says=name), Bar(name, None, says=name)], "x"),
         comparison_charts.by_class({name: np.array([0.5]), "b": np.array([0.2])}, [name], "x"),
     ]
     for piece in (piece for figure in figures for piece in strings(json.loads(figure.to_json()))):
@@ -158,5 +161,7 @@ def test_hostile_names_stay_text(name: str) -> None:
 
 def test_marks_at_one_place_are_one() -> None:
     x = np.array([0.0, 1.0])
-    figure: Any = charts.lines([Line("a", x, x)], ("x", "y"), [Mark(0.26, "best: 0.26"), Mark(0.26, "chosen: 0.26")])
+    figure: Any = curve_charts.lines(
+        [Line("a", x, x)], ("x", "y"), [Mark(0.26, "best: 0.26"), Mark(0.26, "chosen: 0.26")]
+    )
     assert [note.text for note in figure.layout.annotations] == ["best: 0.26, chosen"]

@@ -15,7 +15,7 @@ from vision_core.types import Classification, Timing
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_GREY = "#7B7B7B"  # 4.2:1 on white and 4.5:1 on Streamlit's dark ground
+GREY = "#7B7B7B"  # 4.2:1 on white and 4.5:1 on Streamlit's dark ground
 COLOURS = (PALETTE[4], PALETTE[0], PALETTE[2], PALETTE[6], PALETTE[1], PALETTE[5])
 _LONGEST_NAME = 40  # characters that fit a phone 320 px wide
 _NAME_PX, _BAR_PX = 26, 16
@@ -124,7 +124,7 @@ def new_figure(height_px: int) -> Figure:
     template = go.layout.Template(
         layout={
             "colorway": COLOURS,
-            "font": {"color": _GREY, "size": 13},
+            "font": {"color": GREY, "size": 13},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "margin": {"l": 4, "r": 4, "t": 8, "b": 8},

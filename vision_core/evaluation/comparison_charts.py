@@ -9,7 +9,7 @@ import numpy as np
 
 from vision_core.charts import COLOURS, FRAME_PX, LEGEND_PX, escape
 from vision_core.data.charts import framed, sentence, short_name
-from vision_core.evaluation.charts import MARKERS
+from vision_core.evaluation.curve_charts import MARKERS
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

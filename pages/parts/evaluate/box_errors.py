@@ -15,7 +15,7 @@ from pages.parts.evaluate.labels import cell_of, shares
 from pages.parts.evaluate.pictures import Boxes
 from vision_core import glossary
 from vision_core.errors import DataError
-from vision_core.evaluation import box_charts, charts
+from vision_core.evaluation import box_charts, confusion_charts
 from vision_core.evaluation.applied import USUAL, applied_threshold, say_score
 from vision_core.evaluation.box_charts import TITLES
 from vision_core.evaluation.matching import WRONG_KINDS, JudgedBoxes, Kind
@@ -131,7 +131,7 @@ def confusion(evaluation: Evaluation, one: Overview) -> None:
     found = cached.box_confusion(evaluation.key, shown_from, 0.5, evaluation)
     off = int(found.counts.sum() - np.trace(found.counts))
     points = figures.draw(
-        charts.confusion(found.counts, found.names, of_row, ("truth", "found")),
+        confusion_charts.confusion(found.counts, found.names, of_row, ("truth", "found")),
         "What is taken for what",
         alt=f"Confusion matrix with background from score {shown_from:.2f} on: {np.trace(found.counts):,} boxes "
         f"right, {found.counts[:-1, -1].sum():,} missed, {found.counts[-1, :-1].sum():,} found "

@@ -9,9 +9,9 @@ from pages.parts import explained, figures
 from pages.parts.evaluate import cached
 from vision_core import glossary
 from vision_core.errors import DataError, VisionError
-from vision_core.evaluation import charts
+from vision_core.evaluation import curve_charts
 from vision_core.evaluation.applied import USUAL, applied_threshold, apply_threshold, flattered, say_score
-from vision_core.evaluation.charts import Line, Mark
+from vision_core.evaluation.curve_charts import Line, Mark
 from vision_core.evaluation.score_threshold import OperatingPoint, ThresholdSweep
 from vision_core.evaluation.store import Evaluation
 from vision_core.training.overview import Overview
@@ -114,7 +114,7 @@ def _keep(one: Overview, score: float | None, chosen_on: Evaluation | None = Non
 def _curve(sweep: ThresholdSweep, score: float, best: OperatingPoint) -> None:
     thin = sweep.thinned()
     figures.draw(
-        charts.lines(
+        curve_charts.lines(
             [Line("precision", thin.scores, thin.precision), Line("recall", thin.scores, thin.recall),
              Line("F1", thin.scores, thin.f1)],
             ("score threshold (%)", "share (%)"),

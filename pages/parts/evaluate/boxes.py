@@ -15,8 +15,8 @@ from pages.parts.evaluate.labels import between
 from vision_core import glossary
 from vision_core.drawing import clean_text
 from vision_core.errors import DataError
-from vision_core.evaluation import box_charts, charts
-from vision_core.evaluation.charts import Line
+from vision_core.evaluation import box_charts, curve_charts
+from vision_core.evaluation.curve_charts import Line
 from vision_core.evaluation.store import Evaluation
 
 OVERLAPS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.9)
@@ -95,7 +95,7 @@ def curves(evaluation: Evaluation) -> None:
         title = f"IoU {overlap:.2f} (AP {curve.average_precision:.0%})"
         lines.append(Line(title, curve.recall, curve.precision, says))
     figures.draw(
-        charts.lines(lines, ("recall (%)", "precision (%)")),
+        curve_charts.lines(lines, ("recall (%)", "precision (%)")),
         "Precision against recall, by overlap",
         alt="; ".join(line.name for line in lines),
         key="box_pr",

@@ -10,7 +10,7 @@ from pages.parts.evaluate import cached, prepare
 from pages.parts.evaluate.choose import Pictures
 from vision_core import glossary
 from vision_core.errors import VisionError
-from vision_core.evaluation import charts
+from vision_core.evaluation import curve_charts
 from vision_core.evaluation.calibration import Fitted, gain_in_words, store_temperature
 from vision_core.evaluation.store import Evaluation
 from vision_core.training.overview import Overview
@@ -32,7 +32,7 @@ def draw(evaluation: Evaluation, one: Overview) -> None:
         after = (other.confidence, other.accuracy)
     with left:
         figures.draw(
-            charts.reliability(now.confidence, now.accuracy, now.counts, after),
+            curve_charts.reliability(now.confidence, now.accuracy, now.counts, after),
             "How sure, and how right",
             alt=f"Reliability diagram; calibration error {glossary.say('ece', now.ece)}, "
             f"on average {_too_sure(now.overconfidence)}",

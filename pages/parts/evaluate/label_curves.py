@@ -9,8 +9,8 @@ from pages import plain
 from pages.parts import explained, figures
 from pages.parts.evaluate import cached, labels
 from vision_core import glossary
-from vision_core.evaluation import charts, ranking, thresholds
-from vision_core.evaluation.charts import Line, Mark
+from vision_core.evaluation import curve_charts, ranking, thresholds
+from vision_core.evaluation.curve_charts import Line, Mark
 from vision_core.evaluation.store import Evaluation
 
 MOST_POINTS = 400
@@ -30,7 +30,7 @@ def draw(evaluation: Evaluation) -> None:
         "Classes",
         list(names),
         default=[row.name for row in worst[:FIRST_CLASSES]],
-        max_selections=charts.MOST_LINES,
+        max_selections=curve_charts.MOST_LINES,
         key=f"evaluate_curves_{evaluation.key}",
         help="The worst ones at first.",
     )
@@ -54,7 +54,7 @@ def draw(evaluation: Evaluation) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         figures.draw(
-            charts.lines(precise, ("recall (%)", "precision (%)")),
+            curve_charts.lines(precise, ("recall (%)", "precision (%)")),
             "Precision against recall",
             alt="; ".join(line.name for line in precise),
             key="label_pr",
@@ -62,7 +62,7 @@ def draw(evaluation: Evaluation) -> None:
         )
     with right:
         figures.draw(
-            charts.lines(rates, ("false alarms (%)", "recall (%)"), diagonal=True),
+            curve_charts.lines(rates, ("false alarms (%)", "recall (%)"), diagonal=True),
             "ROC",
             alt="Area under the curve: " + "; ".join(line.name for line in rates),
             key="label_roc",
@@ -107,24 +107,30 @@ def _several(evaluation: Evaluation) -> None:
     precision = sweep.precision_micro if class_id is None else of.precision  # type: ignore[union-attr]
     recall = sweep.recall_micro if class_id is None else of.recall  # type: ignore[union-attr]
     f1 = sweep.f1_micro if class_id is None else of.f1  # type: ignore[union-attr]
-    best = sweep.best if class_id is None else float(thresholds.best_thresholds(results)[class_id])
+    best = sweep.best if class_id is None else thresholds.best_threshold(results, class_id)
     at = int(np.abs(sweep.thresholds - score).argmin())
     with explained.row("label_threshold"):
         for name, values in (("precision", precision), ("recall", recall), ("f1", f1)):
             explained.metric(name, float(values[at]), key=f"threshold_{name}", note=f"at score {score:.2f}")
         explained.metric("exact_match", float(sweep.exact_match[at]), key="threshold_exact", note="of all classes")
         explained.metric(
-            "threshold", best, key="threshold_best", note="where F1 is best, on these pictures", said=f"{best:.2f}"
+            "threshold",
+            best,
+            key="threshold_best",
+            note="no picture shows it" if best is None else "where F1 is best, on these pictures",
+            said="" if best is None else f"{best:.2f}",
         )
     figures.draw(
-        charts.lines(
+        curve_charts.lines(
             [Line("precision", sweep.thresholds, precision), Line("recall", sweep.thresholds, recall),
              Line("F1", sweep.thresholds, f1)],
             ("score threshold (%)", "share (%)"),
-            marks=[Mark(score, f"chosen: {score:.2f}"), Mark(best, f"best F1: {best:.2f}")],
+            marks=[Mark(score, f"chosen: {score:.2f}")]
+            + ([] if best is None else [Mark(best, f"best F1: {best:.2f}")]),
         ),
         "Figures against the threshold",
-        alt=f"F1 is best, {glossary.say('f1', float(np.nanmax(f1)))}, at score {best:.2f}",
+        alt="No picture shows it, so no threshold is the best." if best is None else
+        f"F1 is best, {glossary.say('f1', float(np.nanmax(f1)))}, at score {best:.2f}",
         key="label_threshold",
     )  # fmt: skip
     st.caption("A best threshold found on these pictures looks better on them than it will on others.")
@@ -151,7 +157,7 @@ def _refusals(evaluation: Evaluation) -> None:
         + (f", and **{accuracy:.1%}** of these answers are right." if answered else ".")
     )
     figures.draw(
-        charts.lines(
+        curve_charts.lines(
             [Line("pictures that get an answer", found.thresholds, found.answered),
              Line("of these right", found.thresholds, found.accuracy)],
             ("score threshold (%)", "share (%)"),

@@ -14,7 +14,7 @@ from pages.parts import explained, figures
 from pages.parts.evaluate import cached, pictures
 from pages.parts.evaluate import ends as found_ends
 from vision_core.drawing import clean_text
-from vision_core.evaluation import charts, classification
+from vision_core.evaluation import classification, confusion_charts
 from vision_core.evaluation.guessing import guessing_of_classes
 from vision_core.evaluation.store import Evaluation
 
@@ -109,7 +109,7 @@ def confusion(evaluation: Evaluation) -> None:
         return
     of_row = shares("confusion")
     counts = classification.confusion(results)
-    figure = charts.confusion(counts, results.class_names, of_row)
+    figure = confusion_charts.confusion(counts, results.class_names, of_row)
     left, right = st.columns([1.25, 1], gap="large")
     with left:
         points = figures.draw(
@@ -186,7 +186,7 @@ def _label_confusion(evaluation: Evaluation) -> None:
     kinds = [("said, and there", 1, 1), ("said, not there", 0, 1), ("not said, but there", 1, 0)]
     places = {title: (shown, said) for title, shown, said in kinds}
     table = np.stack([counts[:, shown, said] for _, shown, said in kinds], axis=1)
-    figure = charts.label_counts(table, results.class_names, [title for title, _, _ in kinds])
+    figure = confusion_charts.label_counts(table, results.class_names, [title for title, _, _ in kinds])
     left, right = st.columns([1.25, 1], gap="large")
     with left:
         points = figures.draw(

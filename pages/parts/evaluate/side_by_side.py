@@ -13,10 +13,10 @@ from pages.parts import explained, figures
 from pages.parts.evaluate import pair, prepare, slowly
 from vision_core import background, glossary
 from vision_core.data.index import DatasetIndex
-from vision_core.evaluation import charts, comparison_charts
+from vision_core.evaluation import comparison_charts, interval_charts
 from vision_core.evaluation.applied import applied_threshold, counted_from, flattered
-from vision_core.evaluation.charts import Bar
 from vision_core.evaluation.ground import with_boxes
+from vision_core.evaluation.interval_charts import Bar
 from vision_core.evaluation.store import Evaluation
 from vision_core.evaluation.yardstick import QUESTIONS, Yardstick, side_by_side
 
@@ -174,7 +174,7 @@ def _panel(name: str, sticks: Sequence[Yardstick], ends: Sequence[Ends], names: 
         bars.append(Bar(run, value, low, high, says))
     title = one.title.partition("? ")[2] or one.title
     figures.draw(
-        charts.intervals(bars, f"{one.short} ({'%' if percent else one.unit})", percent=percent),
+        interval_charts.intervals(bars, f"{one.short} ({'%' if percent else one.unit})", percent=percent),
         title,
         alt="; ".join(
             f"{bar.name}: {glossary.say(name, bar.value) if bar.value is not None else 'cannot say'}" for bar in bars

@@ -14,9 +14,9 @@ from pages.parts.evaluate import cached, pictures, prepare
 from pages.parts.evaluate.pictures import Boxes
 from vision_core import background
 from vision_core.drawing import clean_text
-from vision_core.evaluation import charts
+from vision_core.evaluation import interval_charts
 from vision_core.evaluation.answers import THRESHOLDS
-from vision_core.evaluation.charts import Bar
+from vision_core.evaluation.interval_charts import Bar
 from vision_core.evaluation.matching import WRONG_KINDS, JudgedBoxes
 from vision_core.evaluation.own_columns import columns_of_csv
 from vision_core.evaluation.slice_columns import Column, index_columns
@@ -132,7 +132,9 @@ def _own(evaluation: Evaluation) -> list[Column]:
 def _chart_and_pictures(evaluation: Evaluation, shown: list[Slice], score: float) -> None:
     worst = shown[:DRAWN]
     points = figures.draw(
-        charts.intervals([_bar(one, place) for place, one in enumerate(worst)], "F1 of the part (%)", _whole(worst)),
+        interval_charts.intervals(
+            [_bar(one, place) for place, one in enumerate(worst)], "F1 of the part (%)", _whole(worst)
+        ),
         "Worst parts first",
         alt="; ".join(f"{one.by} {one.name}: {one.value:.0%}" for one in worst[:5]),
         key="slices",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -150,6 +151,19 @@ def test_every_part_of_a_classifier_is_drawn(page: OpenPage, shelf: Dataset, lab
         assert not app.error, part
         assert every(app, "plotly_chart") or part in ("Worst pictures", "Robustness")
         assert app.query_params["part"] in (part, [part])
+
+
+def test_a_class_that_no_picture_shows_has_no_best_threshold(page: OpenPage) -> None:
+    run = trained_run(add_shelf(14, seed=3), "classification", "mine", labels_from="presence")
+    one = evaluated(run)
+    absent = int(np.flatnonzero(~one.results.shown.any(axis=0))[0])  # type: ignore[union-attr]
+    app = page(run, part="Curves and threshold")
+    assert "where F1 is best" in plain_words(app)
+    app.session_state[f"evaluate_threshold_class_{one.key}"] = absent
+    seen(app.run())
+    assert not app.error
+    assert "no picture shows it" in plain_words(app)
+    assert "nan" not in " ".join(item.value for item in every(app, "metric"))
 
 
 def test_every_part_of_a_detector_is_drawn(page: OpenPage, shelf: Dataset) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from vision_core.errors import DataError
 from vision_core.evaluation.classification import figures
 from vision_core.evaluation.ranking import areas, precision_recall, roc
 from vision_core.evaluation.records import ClassificationResults
-from vision_core.evaluation.thresholds import best_thresholds, refusals, sweep
+from vision_core.evaluation.thresholds import best_threshold, best_thresholds, refusals, sweep
 
 RANKED = st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=1, max_size=40)
 
@@ -135,3 +137,18 @@ def test_what_has_no_threshold_says_so():
         sweep(one_class_each(0, 5, 2).take(np.arange(0)))
     with pytest.raises(DataError, match="do not go with"):
         roc(np.array([True]), np.array([0.5, 0.2]))
+
+
+def test_a_class_without_an_example_has_no_best_threshold():
+    results = several_classes(5, 40, 3)
+    shown = results.shown.copy()
+    shown[:, 1] = False
+    without = replace(results, targets=shown)
+    assert best_threshold(without, 1) is None
+    assert best_threshold(without, 0) == best_thresholds(without)[0] == best_thresholds(results)[0]
+    assert best_thresholds(without)[1] == 0.5
+    assert np.isfinite(list(figures(without, threshold=best_thresholds(without)).values())).all()
+    nothing = replace(results, targets=np.zeros_like(shown))
+    assert sweep(nothing).best is None
+    assert best_thresholds(nothing).tolist() == [0.5, 0.5, 0.5]
+    assert best_thresholds(results.take(np.arange(0))).tolist() == [0.5, 0.5, 0.5]

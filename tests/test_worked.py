@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,3 +48,17 @@ def test_every_figure_of_boxes_has_one(name: str) -> None:
 def test_nothing_to_count_is_no_example() -> None:
     empty = single(detected()).take(np.zeros(0, np.int64))
     assert worked("top1", empty) == ""
+
+
+def test_one_class_only_leaves_no_kappa_to_work_out() -> None:
+    one = single(detected())
+    alike = np.zeros(len(one), np.int64)
+    logits = np.zeros_like(one.logits)
+    logits[:, 0] = 5
+    all_alike = replace(one, logits=logits, targets=alike)
+    only = replace(all_alike, logits=logits[:, :1], class_names=one.class_names[:1])
+    for results in (all_alike, only):
+        assert "kappa" not in figures(results)
+        assert worked("kappa", results) == ""
+        for name in figures(results):
+            assert "nan" not in worked(name, results), name

@@ -90,11 +90,11 @@ class Sweep:
         return ratio(ratio(2 * self.right, either, 0.0).sum(axis=1), (either > 0).sum(axis=1))
 
     @property
-    def best(self) -> float:
-        """The threshold with the highest `f1_micro`; of equals, the middle one. NaN where nothing is shown."""
+    def best(self) -> float | None:
+        """The threshold with the highest `f1_micro`; of equals, the middle one. None where nothing is shown."""
         f1 = self.f1_micro
         if not self.support.sum():
-            return np.nan
+            return None
         highest = np.flatnonzero(f1 == np.nanmax(f1))
         return float(self.thresholds[highest[len(highest) // 2]])
 
@@ -128,13 +128,19 @@ def sweep(results: ClassificationResults, thresholds: np.ndarray = GRID) -> Swee
     )
 
 
+def best_threshold(results: ClassificationResults, class_id: int) -> float | None:
+    """Where one class's F1 is highest; None where it has no example, which nothing can tell it by."""
+    best = precision_recall(results.shown[:, class_id], results.scores[:, class_id]).best
+    return None if best is None else best.threshold
+
+
 def best_thresholds(results: ClassificationResults) -> np.ndarray:
-    """`(K,)`: where each class's F1 is highest; 0.5 for a class without an example, which nothing can tell.
+    """`(K,)`: where each class's F1 is highest; 0.5 for a class without an example.
 
     Chosen on some pictures, it looks better on these than it will on others: choose on validation pictures.
     """
-    best = [precision_recall(results.shown[:, k], results.scores[:, k]).best for k in range(len(results.class_names))]
-    return np.array([0.5 if point is None else point.threshold for point in best])
+    best = [best_threshold(results, class_id) for class_id in range(len(results.class_names))]
+    return np.array([0.5 if threshold is None else threshold for threshold in best])
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,6 +78,8 @@ def _kappa(results: ClassificationResults) -> str:
     total = counts.sum()
     agreed = np.trace(counts) / total
     chance = float(counts.sum(axis=0) @ counts.sum(axis=1)) / total**2
+    if chance == 1:  # one class only is shown and said, so there is no kappa either
+        return ""
     return (
         f"They agree on {_percent(agreed)}; chance would on {_percent(chance)}: "
         f"({agreed:.3f} − {chance:.3f}) / (1 − {chance:.3f})."

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from vision_core import bench_commands, comparison_commands, data_commands, evaluation_commands, train_commands
+from vision_core import (
+    bench_commands,
+    comparison_commands,
+    data_commands,
+    duel_commands,
+    evaluation_commands,
+    train_commands,
+)
 from vision_core.errors import ImageError, SettingsError, VisionError
 
 if TYPE_CHECKING:
@@ -37,6 +44,7 @@ app.add_typer(train_commands.app)
 app.add_typer(evaluation_commands.app)
 app.add_typer(comparison_commands.app)
 app.add_typer(bench_commands.app)
+app.add_typer(duel_commands.app)
 
 # typer brings its own copy of click or uses the installed one, by version; its public names lead to either.
 _ClickException = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])

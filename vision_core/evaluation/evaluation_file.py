@@ -156,13 +156,22 @@ def read(file: Path, run: RunFolder) -> tuple[dict[str, Any], Results]:
 
     try:
         with safe_open(file, "numpy") as tensors:
-            about = json.loads(tensors.metadata()["about"])
+            about = about_of(tensors)
             arrays = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118  (not a dictionary)
         if about["format"] != FORMAT:
             raise ValueError(f"format {about['format']}")
         return about, _results(about, arrays, run)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, VisionError) as error:
         raise DataError(f"The evaluation {file} cannot be read ({error}): evaluate the run again.") from error
+
+
+def about_of(tensors: Any) -> dict[str, Any]:
+    """The plain values in the header of an open file.
+
+    Raises:
+        KeyError, TypeError, ValueError: it has none.
+    """
+    return json.loads(tensors.metadata()["about"])
 
 
 def digest_of_file(path: Path) -> str:

@@ -121,10 +121,10 @@ def _truth(results: Sequence[Results], index: DatasetIndex | None) -> Ground:
     """What the best source says of all of its pictures and classes."""
     if index is not None and index.has_boxes:
         return _of_index(index)
-    for one in results:
-        if isinstance(one, DetectionResults):
-            return _of_boxes(one.pictures, one.class_names, one.truth, one.sizes_px)
     classifiers = [one for one in results if isinstance(one, ClassificationResults)]
+    for one in results:
+        if isinstance(one, DetectionResults) and (len(one.truth) or not classifiers):
+            return _of_boxes(one.pictures, one.class_names, one.truth, one.sizes_px)
     labelled = max(classifiers, key=lambda one: one.multi_label)  # the first that knows of several classes a picture
     return Ground(pictures=labelled.pictures, class_names=labelled.class_names, shown=labelled.shown)
 

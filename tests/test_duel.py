@@ -1,0 +1,228 @@
+"""The parts of a duel by themselves: its plan and folder, what it trains, its curves, thresholds and verdict."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
+
+from vision_core.duel import curves
+from vision_core.duel.folder import DuelFolder, create_duel, list_duels
+from vision_core.duel.judging import SCORES, Said, best_score, drawings
+from vision_core.duel.parts import Part, parts
+from vision_core.duel.plan import KINDS, DuelPlan
+from vision_core.duel.two_stage import LEAST_SCORE, one_box_an_object
+from vision_core.duel.verdict import Standing, verdict
+from vision_core.errors import DataError, SettingsError
+from vision_core.evaluation.intervals import Interval
+from vision_core.evaluation.records import ClassificationResults, FoundBoxes
+from vision_core.run_folder import create_run
+from vision_core.training.config import make_config
+
+
+def test_a_plan_comes_back_from_its_json():
+    plan = DuelPlan(
+        data="shelf", contenders=("detection", "classification"), shares=(1, 0.5), minutes=3, question="count"
+    )
+    assert plan.contenders == ("classification", "detection"), "in the usual order"
+    assert plan.shares == (0.5, 1)
+    assert DuelPlan.from_json(plan.to_json()) == plan
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"preset": "quick"}, "'quick'"),
+        ({"question": "why"}, "'why'"),
+        ({"contenders": ("detection",)}, "two contenders"),
+        ({"shares": (0.5,)}, r"\(0.5,\)"),
+        ({"shares": (0.0, 1.0)}, r"\(0.0, 1.0\)"),
+        ({"minutes": math.nan}, "minutes is nan"),
+        ({"usd": -1.0}, "usd is -1.0"),
+        ({"epochs": 0}, "epochs is 0"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_by_name(changes: dict[str, Any], named: str):
+    with pytest.raises(SettingsError, match=named):
+        DuelPlan(data="shelf", **changes)
+    with pytest.raises(SettingsError, match=r"no setting 'sahres'.*shares"):
+        DuelPlan.from_json({"data": "shelf", "sahres": [1]})
+
+
+def test_the_same_plan_goes_on_with_a_folder_and_another_is_refused(tmp_path: Path):
+    plan = DuelPlan(data="shelf")
+    duel = DuelFolder.create(tmp_path / "duel", plan)
+    assert DuelFolder.create(tmp_path / "duel", plan).id == duel.id
+    with pytest.raises(SettingsError, match="has seed 0, not 1"):
+        DuelFolder.create(tmp_path / "duel", DuelPlan(data="shelf", seed=1))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    with pytest.raises(DataError, match="already holds something"):
+        DuelFolder.create(tmp_path / "other", plan)
+    with pytest.raises(DataError, match=r"not a duel's folder"):
+        DuelFolder.open(tmp_path / "other")
+
+
+def test_the_workspace_lists_its_duels():
+    assert list_duels() == []
+    duel = create_duel(DuelPlan(data="shelf"))
+    assert [one.id for one in list_duels()] == [duel.id]
+
+
+def test_every_contender_gets_its_networks_and_shares_the_detector():
+    names = [part.name for part in parts(DuelPlan(data="shelf", shares=(0.25, 1)))]
+    assert names == ["pictures-100", "boxes-100", "crops-100", "pictures-25", "boxes-25", "crops-25"]
+    assert [part.name for part in parts(DuelPlan(data="shelf", shares=(1,)), has_boxes=False)] == ["pictures-100"]
+
+
+def test_a_run_that_is_given_is_taken_as_it_is_and_has_no_curve():
+    run = create_run(make_config("shelf", "detection", "ssdlite_mobilenet_v2_coco"))
+    plan = DuelPlan(data="shelf", detector=str(run.path), shares=(0.5, 1))
+    assert [part.name for part in parts(plan)] == ["pictures-100", "boxes-100", "crops-100", "pictures-50"]
+    assert Part("boxes", 1.0).given(plan) == run.path
+    assert Part("boxes", 0.5).given(plan) is None
+
+
+def test_parts_say_what_their_runs_learn_from():
+    plan = DuelPlan(data="shelf", epochs=3, seed=7)
+    configs = {part.name: part.config(plan, "shelf") for part in parts(plan)}
+    assert (configs["pictures-100"].labels_from, configs["crops-10"].labels_from) == ("presence", "crops")
+    assert (configs["boxes-25"].task, configs["boxes-25"].data_fraction, configs["boxes-25"].epochs) == (
+        "detection",
+        0.25,
+        3,
+    )
+    assert {config.seed for config in configs.values()} == {7}
+    assert Part("pictures", 1.0).config(plan, "shelf", has_boxes=False).labels_from == "labels"
+
+
+@given(
+    a=st.floats(0.05, 5),
+    b=st.floats(0.05, 1.5),
+    labels=st.lists(st.integers(2, 100_000), min_size=3, max_size=6, unique=True),
+)
+def test_a_power_law_is_found_again(a: float, b: float, labels: list[int]):
+    errors = a * np.array(labels, float) ** -b
+    if errors.min() < 2e-4:
+        return
+    law = curves.fit(labels, errors[None])
+    assert law is not None
+    assert law.a[0] == pytest.approx(a, rel=1e-6)
+    assert law.b[0] == pytest.approx(b, rel=1e-6, abs=1e-9)
+    assert law.at(2 * max(labels)).value == pytest.approx(a * (2.0 * max(labels)) ** -b, rel=1e-6)
+
+
+def test_the_line_is_that_of_least_squares_for_every_drawing():
+    random = np.random.default_rng(0)
+    labels, errors = [30, 75, 150, 300], random.uniform(0.1, 0.9, (50, 4))
+    law = curves.fit(labels, errors)
+    assert law is not None
+    for number, row in enumerate(errors):
+        slope, start = np.polyfit(np.log(labels), np.log(row), 1)
+        assert law.b[number] == pytest.approx(-slope, abs=1e-9)
+        assert law.a[number] == pytest.approx(np.exp(start), rel=1e-9)
+
+
+def test_a_curve_tells_what_more_labels_would_buy_and_how_surely():
+    labels = np.array([50, 100, 200, 400])
+    noise = np.random.default_rng(1).normal(0, 0.02, (300, 4))
+    law = curves.fit(
+        labels.tolist(), np.concatenate([2 * labels**-0.5 * np.ones((1, 4)), 2 * labels**-0.5 * np.exp(noise)])
+    )
+    assert law is not None
+    gain = law.gain(500)
+    assert gain.value == pytest.approx(2 * 400**-0.5 - 2 * 900**-0.5)
+    assert 0 < gain.low < gain.value < gain.high
+
+
+def test_no_line_without_points_enough():
+    assert curves.fit([10, 20], np.ones((1, 2))) is None
+    assert curves.fit([10, 20, 40], np.array([[0.5, np.nan, 0.3]])) is None
+    assert curves.fit([10, 10, 10], np.ones((1, 3))) is None
+    with pytest.raises(DataError, match="above 0"):
+        curves.fit([0, 10, 20], np.ones((1, 3)))
+
+
+def test_overlapping_boxes_are_one_object_whatever_they_were_taken_for():
+    boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60], [0, 0, 10, 10], [80, 80, 90, 90.0]])
+    found = FoundBoxes(
+        np.array([0, 0, 0, 1, 0]), boxes, np.array([0.4, 0.9, 0.3, 0.8, LEAST_SCORE / 2]), np.array([1, 2, 0, 0, 0])
+    )
+    kept, scores = one_box_an_object(found, 0)
+    assert kept.tolist() == [[1, 0, 11, 10], [50, 50, 60, 60]]
+    assert scores.tolist() == [0.9, 0.3]
+
+
+def test_the_threshold_is_the_best_one_on_validation_pictures():
+    random = np.random.default_rng(3)
+    shown = random.random((80, 3)) < 0.4
+    logits = (np.where(shown, 0.5, -1.5) + random.normal(0, 1, shown.shape)).astype(np.float32)
+    names = tuple(f"{number}.jpg" for number in range(80))
+    results = ClassificationResults(
+        pictures=names, class_names=("a", "b", "c"), logits=logits, targets=shown, multi_label=True
+    )
+    chosen = best_score(Said("classification", 1.0, results, results))
+    means = {score: f1_score(shown, results.scores > score, average="macro") for score in SCORES}
+    assert chosen is not None
+    assert means[chosen] == pytest.approx(max(means.values()))
+    assert best_score(Said("classification", 1.0, results)) is None
+
+
+def test_drawings_hold_as_many_pictures_as_there_are():
+    drawn = drawings(43, 100, seed=2)
+    assert drawn.shape == (101, 43)
+    assert (drawn[0] == 1).all()
+    assert (drawn.sum(axis=1) == 43).all()
+
+
+def standing(kind: str, figure: float | None, latency_ms: float | None = 10.0) -> Standing:
+    return Standing(kind, f"runs/{kind}", figure, latency_ms)
+
+
+def apart(*pairs: tuple[str, str]) -> dict[tuple[str, str], Interval]:
+    return {pair: Interval(0.1, 0.05, 0.15) for pair in pairs}
+
+
+def test_the_quickest_wins_where_the_pictures_cannot_tell_them_apart():
+    level = {("classification", "detection"): Interval(-0.02, -0.05, 0.01)}
+    found = verdict([standing("classification", 0.90, 12), standing("detection", 0.92, 30)], "presence", level)
+    assert (found.task, found.model) == ("classification", "runs/classification")
+    assert "cannot tell apart" in found.sentence
+    assert "92.0%" in found.sentence, "the better figure is not hidden"
+
+
+def test_a_dear_one_wins_where_it_is_measurably_better():
+    found = verdict(
+        [standing("classification", 0.76, 12), standing("detection", 0.93, 30)],
+        "presence",
+        {("classification", "detection"): Interval(-0.17, -0.21, -0.12)},
+    )
+    assert (found.task, found.beaten) == ("detection", ("classification",))
+    assert "Measurably worse: classification with 76.0%" in found.sentence
+
+
+def test_who_cannot_say_is_named_and_does_not_win():
+    found = verdict([standing("classification", None, 5), standing("detection", 0.47, 30)], "count", {})
+    assert (found.task, found.silent) == ("detection", ("classification",))
+    assert "Classification cannot say." in found.sentence
+    with pytest.raises(DataError, match="None of the contenders answers 'How many\\?'"):
+        verdict([standing("classification", None)], "count", {})
+
+
+def test_fewer_objects_counted_wrong_are_better():
+    found = verdict(
+        [standing("detection", 0.9, 5), standing("two-stage", 0.4, 50)], "count", apart(("detection", "two-stage"))
+    )
+    assert (found.task, found.beaten) == ("two-stage", ("detection",))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_costs_the_best_figure_decides_among_equals(kind: str):
+    standings = [standing(one, 0.9 if one == kind else 0.8, None) for one in KINDS]
+    assert verdict(standings, "presence", {}).task == kind

@@ -1,0 +1,133 @@
+"""A duel's folder: what was asked, how far it is, and what came of it.
+
+duel.json       the plan, when it was made, and the data set that it is about
+status.json     state, stage, process, heartbeat
+request.json    that somebody wants it to stop
+parts.json      the run of each part
+two-stage-*.safetensors   what detecting and classifying in turn said of each picture
+costs.json      what each contender costs, measured in one sitting
+result.json     the yardstick, the curves and the verdict
+
+The runs are runs of the workspace like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from vision_core.duel.plan import DuelPlan
+from vision_core.errors import DataError, SettingsError
+from vision_core.run_folder import RunFolder
+from vision_core.settings import ensure_folder, settings
+
+DUEL, PARTS, RESULT = "duel.json", "parts.json", "result.json"
+
+
+@dataclass(frozen=True)
+class DuelFolder:
+    """One duel."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, plan: DuelPlan) -> DuelFolder:
+        """A new duel's folder; or the one that is there, where it is of the same plan.
+
+        Raises:
+            SettingsError: the folder holds another duel.
+            DataError: it holds something else, or cannot be written.
+        """
+        duel = cls(Path(path))
+        if (duel.path / DUEL).is_file():
+            duel._check_same(plan)
+            return duel
+        try:
+            duel.path.mkdir(parents=True, exist_ok=True)
+            if any(duel.path.iterdir()):
+                raise DataError(f"'{path}' already holds something: name another folder for the duel.")
+            made_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            duel.files.write(DUEL, {"plan": plan.to_json(), "id": uuid4().hex[:8], "made_at": made_at, "data": ""})
+        except OSError as error:
+            raise DataError(f"The duel's folder '{path}' cannot be written ({error.strerror}).") from error
+        return duel
+
+    @classmethod
+    def open(cls, path: Path | str) -> DuelFolder:
+        """An existing duel's folder.
+
+        Raises:
+            DataError: there is no duel.
+        """
+        if not (Path(path) / DUEL).is_file():
+            raise DataError(f"'{path}' is not a duel's folder: it holds no {DUEL}.")
+        return cls(Path(path))
+
+    @property
+    def files(self) -> RunFolder:
+        """Written and read as a run's folder."""
+        return RunFolder(self.path)
+
+    @property
+    def id(self) -> str:
+        return str(self.files.read(DUEL)["id"])
+
+    def plan(self) -> DuelPlan:
+        """What was asked.
+
+        Raises:
+            DataError, SettingsError: it cannot be read.
+        """
+        return DuelPlan.from_json(self.files.read(DUEL).get("plan", {}))
+
+    def result(self) -> dict[str, Any]:
+        """What came of it; empty before its end."""
+        return self.files.read(RESULT)
+
+    def data(self) -> str:
+        """The id of the data set that it is about, or a folder; "" before it is known."""
+        return str(self.files.read(DUEL).get("data", ""))
+
+    def settle_data(self, name: str) -> None:
+        """Keeps which data set it is, so that later calls take the very same."""
+        self.files.write(DUEL, self.files.read(DUEL) | {"data": name})
+
+    def runs(self) -> dict[str, Path]:
+        """The run of each part that was begun and is still there."""
+        said: Mapping[str, Any] = self.files.read(PARTS)
+        return {name: Path(path) for name, path in said.items() if (Path(path) / "config.json").is_file()}
+
+    def add_run(self, part: str, run: RunFolder) -> None:
+        """Keeps which run does a part."""
+        self.files.write(PARTS, self.files.read(PARTS) | {part: str(run.path)})
+
+    def _check_same(self, plan: DuelPlan) -> None:
+        asked, kept = plan.to_json(), self.plan().to_json()
+        for name, value in asked.items():
+            if value != kept[name]:
+                raise SettingsError(
+                    f"The duel in '{self.path}' has {name} {kept[name]!r}, not {value!r}: name another folder, or ask "
+                    "for the same to go on with it."
+                )
+
+
+def duels_folder() -> Path:
+    """Where the workspace keeps its duels."""
+    return settings().home / "duels"
+
+
+def create_duel(plan: DuelPlan) -> DuelFolder:
+    """A new duel in the workspace."""
+    now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    return DuelFolder.create(ensure_folder(duels_folder()) / f"{now}-{uuid4().hex[:4]}", plan)
+
+
+def list_duels() -> list[DuelFolder]:
+    """The workspace's duels, newest first."""
+    folder = duels_folder()
+    found = [path for path in folder.iterdir() if (path / DUEL).is_file()] if folder.is_dir() else []
+    return [DuelFolder(path) for path in sorted(found, key=lambda path: path.name, reverse=True)]

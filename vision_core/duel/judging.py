@@ -1,0 +1,115 @@
+"""The contenders of a duel side by side: what each said of the same held-out pictures, on the common yardstick.
+
+Every contender says "it is there" from a score of its own, the one with the best F1 on validation pictures, which
+nobody is judged on; so none wins by a threshold that happens to suit it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vision_core.evaluation import evaluation_file
+from vision_core.evaluation.answers import answers
+from vision_core.evaluation.box_matching import Stage
+from vision_core.evaluation.ground import Ground, common_ground
+from vision_core.evaluation.intervals import Interval
+from vision_core.evaluation.pointing import points
+from vision_core.evaluation.presence import rates
+from vision_core.evaluation.records import Results
+from vision_core.evaluation.yardstick import Yardstick, differences, side_by_side
+
+if TYPE_CHECKING:
+    from vision_core.evaluation.store import Evaluation
+
+SCORES = tuple(round(0.05 * step, 2) for step in range(1, 20))
+"""Thresholds that are tried."""
+SAMPLES = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What a contender said.
+
+    Attributes:
+        kind: which contender; share: of the training pictures it learned from.
+        judged, validation: its answers to held-out pictures, and to those that its threshold is chosen on (None where
+            there are no others than the held-out ones).
+        asked_where: the evaluation of a classifier, which can be asked where it looks; None: boxes say where.
+    """
+
+    kind: str
+    share: float
+    judged: Results
+    validation: Results | None = None
+    asked_where: Evaluation | None = None
+
+
+def set_side_by_side(every: Sequence[Said], kept: Path, progress: Stage | None = None) -> list[Yardstick]:
+    """All of them on the pictures and classes that they have in common.
+
+    Args:
+        kept: folder for where classifiers point, which takes long to find out.
+
+    Raises:
+        DataError: they have no picture or no class in common.
+    """
+    results = [one.judged for one in every]
+    ground = common_ground(results)
+    pointed = [_points(one.asked_where, ground, kept, progress) if one.asked_where else None for one in every]
+    return side_by_side(results, None, [best_score(one) for one in every], pointed)
+
+
+def best_score(one: Said) -> float | None:
+    """The threshold with the best mean F1 of presence on validation pictures; None where there are none: the usual."""
+    if one.validation is None:
+        return None
+    ground = common_ground([one.validation])
+    ones = np.ones((1, len(ground)))
+    found = [rates(answers(one.validation, ground, score).there, ground.shown, ones)[2][0] for score in SCORES]
+    means = [np.nan_to_num(f1[ground.shown.any(axis=0)]).mean() if ground.shown.any() else 0.0 for f1 in found]
+    return SCORES[int(np.argmax(means))]
+
+
+def gaps(
+    yardsticks: Mapping[str, Yardstick], progress: Stage | None = None
+) -> dict[tuple[str, str], dict[str, Interval]]:
+    """For every two contenders, how much higher each figure of the first is, on the same drawn pictures."""
+    return {
+        (one, other): differences(yardsticks[one], yardsticks[other], SAMPLES, progress=progress)
+        for one, other in combinations(yardsticks, 2)
+    }
+
+
+def drawings(pictures: int, samples: int = 200, seed: int = 0) -> np.ndarray:
+    """`(1 + samples, N)`: every picture once, then so many drawings with replacement."""
+    drawn = np.random.default_rng(seed).multinomial(pictures, np.full(pictures, 1 / pictures), samples)
+    return np.concatenate([np.ones((1, pictures), np.int64), drawn])
+
+
+def _points(evaluation: Evaluation, ground: Ground, folder: Path, progress: Stage | None) -> np.ndarray | None:
+    """Where a classifier points on this ground; kept, since every picture takes a pass and a gradient."""
+    from safetensors import SafetensorError, safe_open
+
+    from vision_core.predict import load_classifier
+
+    if ground.boxes is None:
+        return None
+    file = folder / "points.safetensors"
+    about = {"digest": evaluation.about["digest"], "classes": list(ground.class_names), "pictures": len(ground)}
+    try:
+        with safe_open(file, "numpy") as tensors:
+            if evaluation_file.about_of(tensors) == about:
+                return tensors.get_tensor("points")
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        pass
+    number_of = {path: number for number, path in enumerate(evaluation.results.pictures)}
+    paths = [evaluation.path(number_of[path]) for path in ground.pictures]
+    found = points(load_classifier(str(evaluation.run.path)), paths, ground, progress)
+    evaluation_file.write(file, about, {"points": found})
+    return found

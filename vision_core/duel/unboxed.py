@@ -1,0 +1,74 @@
+"""A duel on pictures without boxes: the classifier against a detector that was trained elsewhere.
+
+The detector's boxes can only say what is there, and only of classes that it knows by name; nobody knows how many there
+are, or where, so neither is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vision_core.duel.judging import Said
+from vision_core.duel.plan import DuelPlan
+from vision_core.evaluation.box_matching import Stage
+from vision_core.evaluation.records import DetectionResults, FoundBoxes, TrueBoxes, join_boxes
+from vision_core.run_folder import RunFolder
+
+_IOU = 0.5
+
+
+def against_pretrained(run: RunFolder, plan: DuelPlan, progress: Stage | None = None) -> list[Said]:
+    """What the classifier's run and the plan's detector say of the run's held-out pictures.
+
+    Raises:
+        ModelError, WeightsError, ImageError: the detector or a picture cannot be read.
+    """
+    from vision_core.evaluation.store import evaluate_run
+
+    found = []
+    test = evaluate_run(run.path, progress=progress)
+    val = evaluate_run(run.path, None, "val", progress) if test.split != "val" and "val" in test.index.splits else None
+    said = [one.results if one else None for one in (test, val)]
+    found.append(Said("classification", 1.0, test.results, said[1]))
+    if "detection" in plan.contenders:
+        seen = [
+            detected(plan.detector, one.results.pictures, [one.path(n) for n in range(len(one.results))], progress)
+            if one
+            else None
+            for one in (test, val)
+        ]
+        # Without true boxes a detector cannot choose a threshold by itself: the usual one stands.
+        found += [Said("detection", 1.0, seen[0])] if seen[0] is not None else []
+    return found
+
+
+def detected(
+    detector: str, pictures: Sequence[str], paths: Sequence[Path], progress: Stage | None = None
+) -> DetectionResults:
+    """What a detector finds in pictures nobody has searched."""
+    from vision_core.images import open_image
+    from vision_core.predict import MIN_CANDIDATE_SCORE, load_detector
+
+    predictor = load_detector(detector)
+    boxes, scores, labels, sizes = [], [], [], []
+    for number, path in enumerate(paths):
+        picture = open_image(path)
+        one = predictor.predict([picture.pixels])[0].select(MIN_CANDIDATE_SCORE, _IOU)
+        boxes.append(one.boxes_xyxy.astype(np.float64))
+        scores.append(one.scores.astype(np.float64))
+        labels.append(one.class_ids)
+        sizes.append(picture.size_px)
+        if progress:
+            progress("Detecting", number + 1, len(paths))
+    every, of = join_boxes(boxes, 4)
+    none = np.zeros(0, np.int64)
+    return DetectionResults(
+        pictures=tuple(pictures),
+        class_names=predictor.class_names,
+        sizes_px=np.array(sizes, np.int64).reshape(-1, 2),
+        truth=TrueBoxes(none, np.zeros((0, 4)), none, np.zeros(0, bool)),
+        found=FoundBoxes(of, every, np.concatenate([np.zeros(0), *scores]), np.concatenate([none, *labels])),
+    )

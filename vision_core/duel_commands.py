@@ -1,0 +1,142 @@
+"""The command line's `duel`: classification against detection on the same pictures; thin, and part of the contract.
+
+As in `__main__`: JSON on standard output with `--json`, progress on standard error, heavy imports inside the command.
+The same command goes on with a duel that was stopped.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vision_core.errors import SettingsError
+from vision_core.train_commands import INTERRUPTED, Json, Quiet, print_json
+
+app = typer.Typer()
+
+
+@app.command()
+def duel(
+    data: Annotated[str, typer.Option(help="A data set's folder or archive, or its name in the workspace.")],
+    out: Annotated[Path, typer.Option(help="The duel's folder; the same one goes on with it.")],
+    classifier: Annotated[str, typer.Option(help="Model name, or run folder that is taken as it is.")] = "",
+    detector: Annotated[str, typer.Option(help="Model name, or run folder that is taken as it is.")] = "",
+    preset: Annotated[str, typer.Option(help="instant, balanced or thorough.")] = "instant",
+    question: Annotated[str, typer.Option(help="What decides: presence, count or where.")] = "presence",
+    contenders: Annotated[str, typer.Option(help="Two or all of classification, detection, two-stage.")] = "",
+    shares: Annotated[str, typer.Option(help="Shares of the pictures to learn from; 1: no learning curves.")] = "",
+    minutes: Annotated[float, typer.Option(help="Training of each contender at the most; 0: no limit.")] = 0.0,
+    usd: Annotated[float, typer.Option(help="The same in US dollars; 0: no limit.")] = 0.0,
+    price: Annotated[str, typer.Option(help="Entry of the price list; its first by default.")] = "",
+    epochs: Annotated[int | None, typer.Option(help="In place of the preset's.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that chance decides.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …; the best one by default.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train, judge and measure a classifier, a detector and the two in turn on the same pictures, and say who wins."""
+    from vision_core.duel.fight import fight
+    from vision_core.duel.folder import DuelFolder
+    from vision_core.duel.plan import CLASSIFIER, DETECTOR, KINDS, SHARES, DuelPlan
+
+    plan = DuelPlan(
+        data=str(Path(data).resolve()) if Path(data).exists() else data,
+        classifier=_model(classifier) or CLASSIFIER,
+        detector=_model(detector) or DETECTOR,
+        contenders=_contenders(contenders) or KINDS,
+        preset=preset,
+        question=question,
+        shares=_shares(shares) or SHARES,
+        minutes=minutes,
+        usd=usd,
+        price=price,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+    )
+    folder = DuelFolder.create(out.resolve(), plan)
+    result = fight(folder, None if quiet else _Teller())
+    if result["state"] != "finished":
+        print(
+            f"Cancelled. The same command goes on with it; what is done lies in {shlex.quote(str(out))}.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(INTERRUPTED)
+    if as_json:
+        print_json(result)
+    else:
+        _print(result)
+
+
+def _model(name: str) -> str:
+    """A run's whole path, so that the same duel is known again from any folder; a model's name as it is."""
+    from vision_core.runs import is_run
+
+    return str(Path(name).resolve()) if name and is_run(name) else name
+
+
+def _contenders(text: str) -> tuple[str, ...]:
+    from vision_core.duel.plan import KINDS
+
+    names = tuple(word.strip() for word in text.split(",") if word.strip())
+    for name in names:
+        if name not in KINDS:
+            raise SettingsError(f"--contenders {name!r} is none; name two or all of {', '.join(KINDS)}.")
+    return names
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in text.split(",") if word.strip())
+    except ValueError:
+        raise SettingsError(f"--shares {text!r} is not a list of shares such as 0.25,0.5,1.") from None
+
+
+class _Teller:
+    """Progress on standard error: a line a part and stage; where somebody watches, how much of it is done."""
+
+    def __init__(self) -> None:
+        self.watched = sys.stderr.isatty()
+        self.said = ""
+
+    def __call__(self, status: Mapping[str, Any]) -> None:
+        if status.get("state") != "running":
+            return
+        line = ": ".join(filter(None, (str(status.get("title", "")), str(status.get("stage", "")))))
+        if self.watched:
+            done = f", {status['done']} of {status['total']}" if status.get("total") else ""
+            print(f"\r\x1b[K{line}{done}", end="", file=sys.stderr, flush=True)
+        elif line != self.said:
+            print(line, file=sys.stderr, flush=True)
+        self.said = line
+
+
+def _print(result: Mapping[str, Any]) -> None:
+    from vision_core.evaluation.yardstick import QUESTIONS
+
+    every = result["contenders"]
+    print(result["verdict"]["sentence"] + "\n")
+    print(" " * 16 + "".join(f"{one['title']:>30}" for one in every))
+    for question, names in QUESTIONS.items():
+        print(question)
+        for name in names:
+            print(f"  {name:14}" + "".join(f"{_cell(one, name):>30}" for one in every))
+    print("Costs")
+    for name, title in (("latency_ms_p50", "latency, ms"), ("usd_per_million", "USD a million")):
+        values = [one["costs"].get(name) for one in every]
+        print(f"  {title:14}" + "".join(f"{'-' if value is None else f'{value:.2f}':>30}" for value in values))
+    hours = [(one["labels"] or {}).get("hours") for one in every]
+    print(f"  {'labelling, h':14}" + "".join(f"{'-' if value is None else f'{value:.2f}':>30}" for value in hours))
+    for note in result["notes"] + result["ground_notes"]:
+        print(f"Note: {note}")
+
+
+def _cell(one: Mapping[str, Any], name: str) -> str:
+    value, ends = one["figures"][name], one["intervals"].get(name)
+    said = "cannot say" if value is None else f"{value:.3f}"
+    return said + (f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else "")

@@ -2,7 +2,8 @@
 
 A family that cannot is built, fed or trained wrongly, whatever else is tested. All start from fresh weights, but for
 the embedded detector, which is meant to be fine-tuned. By default one of each family is trained, the smallest;
-`WHATWHERE_OVERFIT=all` trains them all, which takes the better part of an hour on two cores.
+`WHATWHERE_OVERFIT=all` trains them all, which takes an hour or two on two cores, most of it for SSD300-VGG16 and
+Faster R-CNN on a ResNet-50.
 """
 
 from __future__ import annotations

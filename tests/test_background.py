@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from painted_data import CLASSIFIER, learn, new_run, photos
 
@@ -14,7 +17,8 @@ from vision_core import background
 from vision_core.errors import SettingsError
 from vision_core.evaluation.store import list_evaluations, open_evaluation
 from vision_core.run_folder import STATUS, RunFolder
-from vision_core.training.pulse import identity
+from vision_core.settings import REPOSITORY
+from vision_core.training.pulse import ABANDONED, identity, may_begin
 
 pytestmark = pytest.mark.usefixtures("workspace")
 PATIENCE_S = 120
@@ -106,3 +110,48 @@ def test_work_is_found_whatever_else_was_asked_of_it() -> None:
     (noted("robustness", file="a", kinds=[]).folder / background.ASKED).write_text("{")  # damaged
     assert background.works("robustness", file="a") == [new, old]
     assert [work.is_active for work in background.works("robustness", file="a")] == [True, False]
+
+
+KILLED = """
+import os, signal
+from vision_core import background
+from vision_core.costs import bench_store
+from vision_core.costs.bench import BenchPlan
+{module}._spawn = lambda folder, spawn={module}._spawn: (spawn(folder), os.kill(os.getpid(), signal.SIGKILL))
+{call}
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "call"),
+    [
+        ("background", 'background.start("evaluate", {"run": "nowhere"})'),
+        ("bench_store", 'bench_store.start_bench(BenchPlan(("resnet18",)))'),
+    ],
+)
+def test_what_is_started_by_a_process_that_is_killed_at_once_ends(workspace: Path, module: str, call: str) -> None:
+    """It must neither wait for ever nor begin."""
+    script = KILLED.format(module=module, call=call)
+    died = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, timeout=PATIENCE_S, check=False)
+    assert died.returncode == -signal.SIGKILL
+    folder = {"background": "work/evaluate-*/", "bench_store": "benches/*/"}[module]
+    (path,) = workspace.glob(folder)
+    run, deadline = RunFolder(path), time.monotonic() + PATIENCE_S
+    while run.read(STATUS)["state"] == "queued":  # as the child itself says, not as others see it
+        assert time.monotonic() < deadline, "it still waits"
+        time.sleep(0.1)
+    assert run.record().state == "interrupted"
+    assert run.record().error == ABANDONED
+    while psutil.pid_exists(run.read(STATUS)["pid"]):
+        assert time.monotonic() < deadline, "it is still there"
+        time.sleep(0.1)
+
+
+def test_nobody_is_waited_for_longer_than_a_while(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.write(STATUS, {"state": "queued", **identity(), "heartbeat": time.time()})
+    began = time.monotonic()
+    assert not may_begin(run, background.GO, patience_s=0.2)
+    assert 0.2 <= time.monotonic() - began < 10
+    (tmp_path / background.GO).touch()
+    assert may_begin(run, background.GO, patience_s=0)

@@ -34,7 +34,7 @@ from filelock import FileLock, Timeout
 from vision_core.errors import DataError, SettingsError, VisionError
 from vision_core.run_folder import STATUS, RunFolder
 from vision_core.settings import REPOSITORY, ensure_folder, settings
-from vision_core.training.pulse import Pulse
+from vision_core.training.pulse import ABANDONED, Pulse, may_begin
 
 CALLS: Mapping[str, str] = {
     "evaluate": "vision_core.evaluation.asked:evaluate",
@@ -44,7 +44,7 @@ CALLS: Mapping[str, str] = {
     "robustness": "vision_core.evaluation.asked:robustness",
 }
 """What can be asked for, and the function that does it: `f(arguments, progress) -> dict` of plain values."""
-ASKED, RESULT, LOG = "asked.json", "result.json", "log.txt"
+ASKED, RESULT, LOG, GO = "asked.json", "result.json", "log.txt", "go"
 POLL_S = 0.5
 Stage = Callable[[str, int, int], None]
 
@@ -143,7 +143,7 @@ def start(what: str, arguments: Mapping[str, Any]) -> Work:
             files.write(STATUS, {"state": "queued", **_identity(os.getpid()), "heartbeat": time.time()})
             process = _spawn(folder)
             files.write(STATUS, {"state": "queued", **_identity(process.pid), "heartbeat": time.time()})
-            (folder / "go").touch()  # from now on the process itself writes its status
+            (folder / GO).touch()  # from now on the process itself writes its status
         except OSError as error:
             raise DataError(f"The work cannot be started: {folder} cannot be written ({error.strerror}).") from error
     return work
@@ -159,7 +159,7 @@ def _identity(pid: int) -> dict[str, Any]:
 
 
 def _spawn(folder: Path) -> subprocess.Popen[bytes]:
-    (folder / "go").unlink(missing_ok=True)
+    (folder / GO).unlink(missing_ok=True)
     paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
     home = {"WHATWHERE_HOME": str(settings().home), "PYTHONPATH": os.pathsep.join(paths)}
     with open(folder / LOG, "wb") as log:
@@ -187,9 +187,11 @@ def _seconds_left(status: Mapping[str, Any]) -> float | None:
 def main(folder: Path) -> None:
     """Does the work of a folder, in this process."""
     files = RunFolder(folder)
-    while not (folder / "go").exists():  # whoever started it is still writing
-        time.sleep(0.01)
+    began = may_begin(files, GO)
     pulse = Pulse(files)
+    if not began:
+        pulse.close(state="interrupted", stage="", error=ABANDONED)
+        return
     with pulse:
         try:
             with _turn(files, pulse):

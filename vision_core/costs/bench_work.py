@@ -28,7 +28,7 @@ from vision_core.costs.bench_store import GO, PLAN, ROWS, WAITING, remember
 from vision_core.errors import VisionError
 from vision_core.run_folder import ABOUT, RunFolder
 from vision_core.settings import ensure_folder, settings
-from vision_core.training.pulse import Pulse
+from vision_core.training.pulse import ABANDONED, Pulse, may_begin
 
 _LOOK_S = 0.25
 _GRACE_S = 5.0
@@ -71,9 +71,11 @@ def _is_there(owner: Mapping[str, Any]) -> bool:
 def main(folder: Path) -> None:
     """Measures the plan of a folder, in this process."""
     files = RunFolder(folder)
-    while not (folder / GO).exists():  # whoever started it is still writing
-        time.sleep(0.01)
+    began = may_begin(files, GO)
     wish, pulse, ended = _Wish(files), Pulse(files), threading.Event()
+    if not began:
+        pulse.close(state="interrupted", stage="", cell="", error=ABANDONED)
+        return
     threading.Thread(target=_insist, args=(wish, pulse, ended), daemon=True).start()
     with pulse:
         state, error = _outcome(files, wish, pulse)

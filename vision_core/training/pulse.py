@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -24,6 +25,9 @@ from vision_core.run_folder import HEARTBEAT_S, STATUS, RunFolder
 
 SHORTEST_S = 0.5
 """Between two writes that nobody waits for."""
+PATIENCE_S = 60.0
+"""So long a started process waits for whoever started it."""
+ABANDONED = "Whoever started it ended before it could begin: start it again."
 Report = Callable[[Mapping[str, Any]], None]
 """Called with the status whenever it changes."""
 
@@ -38,6 +42,26 @@ def is_process(status: Mapping[str, Any], process: Mapping[str, Any]) -> bool:
     """Whether a status names this process."""
     same = all(status.get(name) == process[name] for name in ("pid", "host"))
     return same and abs(float(status.get("pid_started", 0)) - process["pid_started"]) < 1
+
+
+def may_begin(run: RunFolder, go: str, patience_s: float = PATIENCE_S) -> bool:
+    """Waits in a process of its own until whoever started it has written all that it needs.
+
+    Args:
+        go: the file that they make last.
+
+    Returns:
+        False where they ended before that, or took too long.
+    """
+    file, deadline = run.path / go, time.monotonic() + patience_s
+    while not file.exists():
+        gone = False
+        with suppress(DataError):
+            gone = run.record().state == "interrupted"  # until then the status names whoever started it
+        if gone or time.monotonic() > deadline:
+            return file.exists()
+        time.sleep(0.02)
+    return True
 
 
 class Pulse:

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
+from filelock import FileLock
 from painted_data import CLASSIFIER, learn, new_run, photos
 
 from vision_core import background
@@ -76,8 +78,6 @@ def test_why_it_failed_is_said(tmp_path: Path):
 
 
 def test_work_that_waits_or_runs_is_cancelled(run: RunFolder):
-    from filelock import FileLock
-
     with FileLock(background.ensure_folder(background.settings().home / "work") / "turn.lock"):
         work = background.start("evaluate", {"run": str(run.path)})
         deadline = time.monotonic() + PATIENCE_S
@@ -155,3 +155,36 @@ def test_nobody_is_waited_for_longer_than_a_while(tmp_path: Path) -> None:
     assert 0.2 <= time.monotonic() - began < 10
     (tmp_path / background.GO).touch()
     assert may_begin(run, background.GO, patience_s=0)
+
+
+DAYS = 24 * 3600.0
+
+
+@pytest.mark.parametrize("ask", ["start", "works"])
+def test_what_ended_a_week_ago_is_forgotten(ask: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "_spawn", lambda folder: SimpleNamespace(pid=os.getpid()))
+    ended_ones = [noted("light", state, 8 * DAYS, file=state) for state in ("finished", "cancelled", "failed")]
+    damaged = noted("light", "finished", 8 * DAYS, file="damaged")
+    (damaged.folder / STATUS).write_text("{")
+    os.utime(damaged.folder / STATUS, (0, 0))
+    young = noted("light", "finished", 6 * DAYS, file="young")
+    running = [noted("light", state, 8 * DAYS, file=state) for state in ("running", "queued")]
+    other = noted("points", "finished", 8 * DAYS, file="other")
+    seen = noted("light", "finished", 8 * DAYS, file="seen")
+    (seen.folder / background.RESULT).write_text("{}")
+    os.utime(seen.folder / background.RESULT, (0, 0))
+    seen.result()  # somebody just looked
+    background.start("light", {"file": "new"}) if ask == "start" else background.works("light")
+    assert not any(work.folder.exists() for work in [*ended_ones, damaged])
+    assert all(work.folder.exists() for work in [young, *running, other, seen])
+    left = {path.name for path in (background.settings().home / "work").glob("*.lock")}
+    assert not left & {f"{work.folder.name}.lock" for work in ended_ones}
+
+
+def test_what_is_being_started_again_is_not_forgotten() -> None:
+    old = noted("light", "finished", 8 * DAYS, file="old")
+    with FileLock(old.folder.with_suffix(".lock")):  # as `start` holds it
+        background.works("light")
+    assert old.folder.exists()
+    background.works("light")
+    assert not old.folder.exists()

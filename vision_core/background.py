@@ -6,7 +6,8 @@
     works("evaluate", run="…")       # whatever the other arguments were
 
 What can be asked for is listed in `CALLS`. Each is a function of plain values and a progress function; what it returns
-is kept as JSON. One work runs at a time, the others wait, so that they do not slow each other down.
+is kept as JSON. One work runs at a time, the others wait, so that they do not slow each other down. A week after it
+ended, or its result was last looked at, it is forgotten when other work of its kind is asked for.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ CALLS: Mapping[str, str] = {
 """What can be asked for, and the function that does it: `f(arguments, progress) -> dict` of plain values."""
 ASKED, RESULT, LOG, GO = "asked.json", "result.json", "log.txt", "go"
 POLL_S = 0.5
+KEPT_S = 7 * 24 * 3600.0
+"""So long what has ended is kept after somebody last looked at it: what it found can be found again."""
 Stage = Callable[[str, int, int], None]
 
 
@@ -84,7 +87,9 @@ class Work:
         return self.status()["state"] in ("queued", "running")
 
     def result(self) -> dict[str, Any]:
-        """What came of it; empty unless it is finished."""
+        """What came of it; empty unless it is finished. Looking at it keeps it from being forgotten."""
+        with suppress(OSError):
+            os.utime(self.folder / RESULT)
         return self._files.read(RESULT)
 
     def cancel(self) -> None:
@@ -113,6 +118,7 @@ def works(what: str, **about: Any) -> list[Work]:
 
     works("robustness", file="workspace/runs/…/evaluations/….safetensors")
     """
+    _forget_old(what)
     found = []
     for folder in settings().home.glob(f"work/{what}-*/"):
         with suppress(OSError, DataError):  # one that cannot be read, or is just being forgotten
@@ -131,6 +137,7 @@ def start(what: str, arguments: Mapping[str, Any]) -> Work:
     """
     if what not in CALLS:
         raise SettingsError(f"{what!r} cannot be done in the background; there is {', '.join(CALLS)}.")
+    _forget_old(what)
     folder = ensure_folder(_folder(what, arguments))
     work, files = Work(folder), RunFolder(folder)
     with FileLock(folder.with_suffix(".lock")):
@@ -147,6 +154,30 @@ def start(what: str, arguments: Mapping[str, Any]) -> Work:
         except OSError as error:
             raise DataError(f"The work cannot be started: {folder} cannot be written ({error.strerror}).") from error
     return work
+
+
+def _forget_old(what: str) -> None:
+    """Removes work of that kind that ended long ago and that nobody has looked at since."""
+    for folder in settings().home.glob(f"work/{what}-*/"):
+        with suppress(OSError, Timeout):
+            if time.time() - _touched(folder) < KEPT_S:
+                continue
+            with FileLock(folder.with_suffix(".lock"), timeout=0):  # nobody starts it again meanwhile
+                if not _goes_on(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    folder.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _touched(folder: Path) -> float:
+    """When anything of it was last written, or its result looked at (seconds since 1970)."""
+    return max((file.stat().st_mtime for file in folder.iterdir()), default=folder.stat().st_mtime)
+
+
+def _goes_on(folder: Path) -> bool:
+    try:
+        return Work(folder).is_active
+    except DataError:  # damaged, so nobody can go on with it
+        return False
 
 
 def _folder(what: str, arguments: Mapping[str, Any]) -> Path:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from vision_core.duel import curves
+from vision_core.duel.charts import in_words, learning_curves
 from vision_core.duel.folder import DuelFolder, create_duel, list_duels
 from vision_core.duel.judging import SCORES, Said, best_score, drawings
 from vision_core.duel.parts import Part, parts
@@ -226,3 +227,50 @@ def test_fewer_objects_counted_wrong_are_better():
 def test_without_costs_the_best_figure_decides_among_equals(kind: str):
     standings = [standing(one, 0.9 if one == kind else 0.8, None) for one in KINDS]
     assert verdict(standings, "presence", {}).task == kind
+
+
+def curved(kinds: tuple[str, ...] = ("classification", "detection")) -> dict[str, Any]:
+    """A duel's result as far as its curves go: errors that fall with the root of the labels."""
+    points = []
+    for pictures in (20, 50, 100, 200):
+        value, boxes = 1 - 2 * (6 * pictures) ** -0.5, 6 * pictures
+        point = {"share": pictures / 200, "pictures": pictures, "labels": 0, "boxes": boxes, "hours": pictures / 50}
+        figures = {"presence_ap": value, "count_mae": 2 - value, "ap50": value}
+        points.append(point | {"figures": figures, "intervals": {"presence_ap": [value - 0.05, value + 0.04]}})
+    fit = {"a": 2.0, "b": 0.5, "most": 1200, "more": 500, "gain": 0.009, "low": -0.001, "high": 0.012}
+    unticked = [point | {"labels": point["boxes"] // 2, "boxes": 0} for point in points]
+    every = {"classification": unticked, "detection": points, "two-stage": points}
+    return {"curves": {kind: {"points": every[kind], "fits": {"presence_ap": fit}} for kind in kinds}}
+
+
+@pytest.mark.parametrize("axis", ["pictures", "marks", "hours"])
+def test_learning_curves_stand_over_what_the_labels_took(axis: str):
+    chart = learning_curves(curved(), "presence_ap", axis)
+    traces: Any = chart.data
+    layout: Any = chart.layout
+    measured = [trace for trace in traces if trace.mode == "lines+markers"]
+    assert [trace.name for trace in measured] == ["Classification", "Detection"]
+    wanted = {"pictures": [20, 50, 100, 200], "marks": [120, 300, 600, 1200], "hours": [0.4, 1, 2, 4]}[axis]
+    assert list(measured[1].x) == pytest.approx(wanted)
+    assert list(measured[1].error_y.arrayminus) == pytest.approx([5] * 4)
+    laws = [trace for trace in traces if trace.mode == "lines"]
+    assert laws[1].x[0] == pytest.approx(wanted[0])
+    assert laws[1].x[-1] == pytest.approx(wanted[-1] * 1700 / 1200)
+    assert laws[1].y[0] == pytest.approx(100 * (1 - 2 * 120**-0.5))
+    assert layout.xaxis.title.text
+    assert "%" in layout.yaxis.title.text
+
+
+def test_a_curve_nobody_can_draw_is_a_sentence():
+    assert not learning_curves(curved(), "pointing").data
+    assert not learning_curves({"curves": {}}, "presence_ap").data
+    with pytest.raises(SettingsError, match="'speed'"):
+        learning_curves(curved(), "speed")
+
+
+def test_what_more_labels_would_buy_is_said_with_its_doubt():
+    classifier, detector = in_words(curved(), "presence_ap")
+    assert (
+        classifier == "Classification: 500 more labels would gain about 0.9 points (-0.1 to 1.2, so perhaps nothing)."
+    )
+    assert "500 more boxes" in detector

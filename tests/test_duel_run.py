@@ -80,7 +80,8 @@ def test_a_duel_killed_at_random_moments_ends_as_one_that_was_left_alone(
     data = paint_boxed(tmp_path / "data")
     said = tmp_path / "said"
     said.mkdir()
-    assert exit_status(*duel(data, tmp_path / "whole", "--json"), said=said) == 0, (said / "err").read_text()
+    long: dict[str, Any] = {"said": said, "patience_s": 900.0}
+    assert exit_status(*duel(data, tmp_path / "whole", "--json"), **long) == 0, (said / "err").read_text()
     whole = json.loads((said / "out").read_text())
     assert [one["task"] for one in whole["contenders"]] == ["classification", "detection", "two-stage"]
     assert all(one["costs"]["latency_ms_p50"] > 0 for one in whole["contenders"])
@@ -99,12 +100,11 @@ def test_a_duel_killed_at_random_moments_ends_as_one_that_was_left_alone(
         for name, run in finished.items():
             written = (run / "checkpoints" / "last.safetensors").stat().st_mtime_ns
             assert trained.setdefault(name, written) == written, "what is done is not done again"
-    assert exit_status(*arguments, said=said) == 0, (said / "err").read_text()
+    assert exit_status("duel", "--out", tmp_path / "often", "--json", **long) == 0, (said / "err").read_text()
     assert killed
     assert figures(json.loads((said / "out").read_text())) == figures(whole)
 
-    cancelled = exit_status(*arguments[:-1], "--seed", "1", said=said)
-    assert cancelled == 2
+    assert exit_status(*arguments[:-1], "--seed", "1", said=said) == 2
     assert "has seed 0, not 1" in (said / "err").read_text()
 
 
@@ -214,3 +214,5 @@ def test_bad_arguments_are_one_line_and_leave_no_folder(tmp_path: Path):
         assert status == 2
         assert sentence in (said / "err").read_text()
         assert not (tmp_path / "duel").exists()
+    assert exit_status("duel", "--out", tmp_path / "nothing", said=said) == 2
+    assert "is not a duel's folder" in (said / "err").read_text()

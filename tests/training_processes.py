@@ -125,10 +125,12 @@ def kill(process: ForkServerProcess) -> None:
     process.join()
 
 
-def exit_status(*arguments: str | Path, largest: int = 0, said: Path | None = None) -> int | None:
-    """Of a command that runs to its end."""
+def exit_status(
+    *arguments: str | Path, largest: int = 0, said: Path | None = None, patience_s: float = 120
+) -> int | None:
+    """Of a command that runs to its end; None of one that takes longer than anybody waits."""
     with command(*map(str, arguments), largest=largest, said=said) as process:
-        process.join(120)
+        process.join(patience_s)
         return process.exitcode
 
 

@@ -22,8 +22,10 @@ app = typer.Typer()
 
 @app.command()
 def duel(
-    data: Annotated[str, typer.Option(help="A data set's folder or archive, or its name in the workspace.")],
-    out: Annotated[Path, typer.Option(help="The duel's folder; the same one goes on with it.")],
+    out: Annotated[Path, typer.Option(help="The duel's folder; one that is there is gone on with.")],
+    data: Annotated[
+        str, typer.Option(help="A data set's folder or archive, or its name in the workspace; only --out goes on.")
+    ] = "",
     classifier: Annotated[str, typer.Option(help="Model name, or run folder that is taken as it is.")] = "",
     detector: Annotated[str, typer.Option(help="Model name, or run folder that is taken as it is.")] = "",
     preset: Annotated[str, typer.Option(help="instant, balanced or thorough.")] = "instant",
@@ -39,31 +41,37 @@ def duel(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Train, judge and measure a classifier, a detector and the two in turn on the same pictures, and say who wins."""
+    """Train, judge and measure a classifier, a detector and the two in turn on the same pictures, and say who wins.
+
+    The same command goes on with a duel that was stopped; so does --out alone.
+    """
     from vision_core.duel.fight import fight
     from vision_core.duel.folder import DuelFolder
     from vision_core.duel.plan import CLASSIFIER, DETECTOR, KINDS, SHARES, DuelPlan
 
-    plan = DuelPlan(
-        data=str(Path(data).resolve()) if Path(data).exists() else data,
-        classifier=_model(classifier) or CLASSIFIER,
-        detector=_model(detector) or DETECTOR,
-        contenders=_contenders(contenders) or KINDS,
-        preset=preset,
-        question=question,
-        shares=_shares(shares) or SHARES,
-        minutes=minutes,
-        usd=usd,
-        price=price,
-        epochs=epochs,
-        seed=seed,
-        device=device,
-    )
-    folder = DuelFolder.create(out.resolve(), plan)
+    if data:
+        plan = DuelPlan(
+            data=str(Path(data).resolve()) if Path(data).exists() else data,
+            classifier=_model(classifier) or CLASSIFIER,
+            detector=_model(detector) or DETECTOR,
+            contenders=_contenders(contenders) or KINDS,
+            preset=preset,
+            question=question,
+            shares=_shares(shares) or SHARES,
+            minutes=minutes,
+            usd=usd,
+            price=price,
+            epochs=epochs,
+            seed=seed,
+            device=device,
+        )
+        folder = DuelFolder.create(out.resolve(), plan)
+    else:
+        folder = DuelFolder.open(out.resolve())
     result = fight(folder, None if quiet else _Teller())
     if result["state"] != "finished":
         print(
-            f"Cancelled. The same command goes on with it; what is done lies in {shlex.quote(str(out))}.",
+            f"Cancelled. Go on with: python -m vision_core duel --out {shlex.quote(str(out))}",
             file=sys.stderr,
         )
         raise typer.Exit(INTERRUPTED)

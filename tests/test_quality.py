@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.bench_cases import CLASSIFIER, DETECTOR, broken, row, rows
+from vision_core import background
 from vision_core.costs import quality
 from vision_core.costs.pareto import judge
 from vision_core.costs.quality import Quality, as_published, cost_interval, median_interval, on_the_yardstick, points
 from vision_core.evaluation.records import ClassificationResults, DetectionResults, FoundBoxes, TrueBoxes
+from vision_core.evaluation.yardstick import NOT_ASKED
+from vision_core.run_folder import RunFolder
 
 
 def test_a_medians_interval_is_that_of_the_tables() -> None:
@@ -107,7 +113,16 @@ def kept_evaluations(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     def evaluation(run: str) -> SimpleNamespace | None:
         if run not in kept:
             return None
-        return SimpleNamespace(results=kept[run], task=kept[run].task, run=SimpleNamespace(path=folder / run))
+        return SimpleNamespace(
+            results=kept[run],
+            task=kept[run].task,
+            run=RunFolder(folder / run),
+            data="photos",
+            split="test",
+            file=folder / run / "kept.safetensors",
+            about={"digest": run},
+            index=SimpleNamespace(has_boxes=False),
+        )
 
     monkeypatch.setattr(quality, "kept_evaluation", evaluation)
 
@@ -135,6 +150,49 @@ def test_a_detector_is_asked_at_the_threshold_that_its_run_keeps(
     figures = on_the_yardstick(["detector"], samples=100).of["detector"]
     assert figures["presence_f1"].value == 0.0  # every box scores less
     assert figures["presence_ap"].value > 0.5
+
+
+def test_a_threshold_chosen_on_these_pictures_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    kept_evaluations(monkeypatch, tmp_path)
+    assert on_the_yardstick(["detector"], samples=100).flattered == {}
+    (tmp_path / "detector").mkdir()
+    config = tmp_path / "detector" / "config.json"
+    for split, said in (("test", True), ("val", False)):
+        chosen = {"score_threshold": 0.3, "score_threshold_chosen_on": {"data": "photos", "split": split}}
+        config.write_text(json.dumps(chosen))
+        found = on_the_yardstick(["classifier", "detector"], samples=100)
+        assert list(found.flattered) == (["detector"] if said else [])
+        figures = found.of["detector"]
+        assert ("chosen on the pictures judged here" in figures["presence_f1"].note) is said
+        assert ("chosen on the pictures" in figures["count_mae"].note) is said
+        assert figures["presence_ap"].note == figures["ap50"].note == ""  # of no threshold
+        assert found.of["classifier"]["presence_f1"].note == ""
+
+
+def test_a_classifier_points_once_it_was_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    kept_evaluations(monkeypatch, tmp_path)
+    before = on_the_yardstick(["classifier", "detector"], samples=100)
+    assert "pointing" not in before.of["classifier"]
+    assert before.unanswered["classifier"]["pointing"] == NOT_ASKED
+    assert before.of["detector"]["pointing"].value < 1
+    inside, outside = [5.0, 5.0], [9.5, 0.5]
+    points = [[(inside if row % 4 else outside) if shown else None for shown in SHOWN[row]] for row in range(8)]
+    result = {"pictures": list(PICTURES), "class_names": ["cat", "dog"], "points": points}
+    asked: list[tuple[str, Mapping[str, Any]]] = []
+
+    def find(what: str, arguments: Mapping[str, Any]) -> SimpleNamespace:
+        asked.append((what, arguments))
+        return SimpleNamespace(result=lambda: result)
+
+    monkeypatch.setattr(background, "find", find)
+    found = on_the_yardstick(["classifier", "detector"], samples=100)
+    assert asked[-1] == ("points", {"file": str(tmp_path / "classifier" / "kept.safetensors"), "digest": "classifier"})
+    cats, dogs = 2 / 4, 2 / 3  # of rows 0, 2, 4, 6 two are asked inside, of 0, 3, 6 two
+    assert found.of["classifier"]["pointing"].value == pytest.approx((cats + dogs) / 2)
+    assert "pointing" not in found.unanswered["classifier"]
+    assert found.of["detector"] == before.of["detector"]
+    monkeypatch.setattr(background, "find", lambda *_: SimpleNamespace(result=dict))  # not finished
+    assert on_the_yardstick(["classifier", "detector"], samples=100).of == before.of
 
 
 def test_without_evaluations_there_is_nothing_to_set_beside(tmp_path: Path) -> None:

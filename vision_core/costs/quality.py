@@ -3,6 +3,7 @@
     found = on_the_yardstick([run_path, …])
     found.of[run_path]["presence_f1"].low        # 95 % over pictures
     found.missing[run_path]                      # why a run has no figures
+    found.unanswered[run_path]["pointing"]       # why it lacks this one
     points(rows, "latency_ms_p50", found.of, "presence_f1")      # for `pareto.judge`
 
 Evaluations are not computed here: those that runs keep are read (`vision_core.evaluation.store`).
@@ -16,16 +17,22 @@ from typing import Any
 
 import numpy as np
 
+from vision_core import background
 from vision_core.costs.bench_rows import Row, labels, usable
 from vision_core.costs.pareto import Point
+from vision_core.data.index import DatasetIndex
 from vision_core.data.wording import digits
 from vision_core.errors import DataError, VisionError
-from vision_core.evaluation.applied import applied_threshold
+from vision_core.evaluation.applied import applied_threshold, flattered
+from vision_core.evaluation.ground import Ground, with_boxes
+from vision_core.evaluation.pointing import points_on
 from vision_core.evaluation.store import Evaluation, list_evaluations
-from vision_core.evaluation.yardstick import side_by_side
+from vision_core.evaluation.yardstick import Yardstick, side_by_side
 from vision_core.models.catalogue import get_spec
 from vision_core.models.published import published
 
+OF_A_THRESHOLD = frozenset({"presence_f1", "count_mae"})
+"""Figures for which a thing is there from some score on."""
 NOT_EVALUATED = "It has not been evaluated yet."
 MORE_IS_BETTER = frozenset({"images_per_second"})
 """Costs of which more is better."""
@@ -51,11 +58,16 @@ class OnTheYardstick:
         of: by run, then by figure.
         missing: by run, one sentence.
         pictures: how many the runs have in common.
+        unanswered: figures that a run has none of, by run, then by figure, each with a sentence that says why.
+        flattered: runs whose threshold was, or may have been, chosen on pictures judged here, each with a sentence:
+            their `OF_A_THRESHOLD` are too good.
     """
 
     of: Mapping[str, Mapping[str, Quality]] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     pictures: int = 0
+    unanswered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    flattered: Mapping[str, str] = field(default_factory=dict)
 
 
 def kept_evaluation(run: str) -> Evaluation | None:
@@ -70,10 +82,19 @@ def kept_threshold(evaluation: Evaluation) -> float | None:
     return applied_threshold(evaluation.run.path) if evaluation.task == "detection" else None
 
 
+def kept_points(evaluation: Evaluation) -> Mapping[str, Any] | None:
+    """Where a classifier's activation maps peak (`vision_core.evaluation.asked.points`); None before it was asked."""
+    if evaluation.task != "classification":
+        return None
+    work = background.find("points", {"file": str(evaluation.file), "digest": evaluation.about["digest"]})
+    return (work.result() or None) if work is not None else None
+
+
 def on_the_yardstick(runs: Sequence[str], samples: int = 1000) -> OnTheYardstick:
     """These runs on the pictures and classes that they have in common.
 
-    A run that shares no picture or class with those before it is left out, and it is said.
+    A run that shares no picture or class with those before it is left out, and it is said. Classifiers point where
+    somebody has asked their activation maps; nobody asks them here.
     """
     missing: dict[str, str] = {}
     together: dict[str, Evaluation] = {}
@@ -84,18 +105,61 @@ def on_the_yardstick(runs: Sequence[str], samples: int = 1000) -> OnTheYardstick
             missing[run] = NOT_EVALUATED
             continue
         try:
-            known = (*together.values(), kept)
-            stand = side_by_side([one.results for one in known], scores=[kept_threshold(one) for one in known])
+            stand = _stand([*together.values(), kept])
         except DataError as error:
             missing[run] = str(error)
             continue
         together[run] = kept
-    of = {}
-    for run, one in zip(together, stand, strict=True):
-        ends = one.intervals(samples)
-        figures = {name: value for name, value in one.figures.items() if value is not None}
-        of[run] = {name: Quality(value, *_known(ends.get(name))) for name, value in figures.items()}
-    return OnTheYardstick(of, missing, len(stand[0].ground) if stand else 0)
+    said = {run: why for run, kept in together.items() if (why := flattered(kept))}
+    of = {run: _qualities(one, samples, said.get(run, "")) for run, one in zip(together, stand, strict=True)}
+    unanswered = {run: one.unanswered for run, one in zip(together, stand, strict=True)}
+    return OnTheYardstick(of, missing, len(stand[0].ground) if stand else 0, unanswered, said)
+
+
+def _stand(evaluations: Sequence[Evaluation]) -> list[Yardstick]:
+    """Side by side, each detector at its run's threshold, each classifier with the points that are known.
+
+    Raises:
+        DataError: they have no picture or no class in common.
+    """
+    results, scores = [one.results for one in evaluations], [kept_threshold(one) for one in evaluations]
+    index = _boxes_of(evaluations)
+    try:
+        stand = side_by_side(results, index, scores)
+    except DataError:
+        if index is None:
+            raise
+        index = None  # pictures that were cut out of those with boxes
+        stand = side_by_side(results, None, scores)
+    asked = [kept_points(one) for one in evaluations]
+    if stand[0].ground.boxes is None or not any(asked):
+        return stand
+    return side_by_side(
+        results, index, scores, [one if one is None else _points_on(stand[0].ground, one) for one in asked]
+    )
+
+
+def _boxes_of(evaluations: Sequence[Evaluation]) -> DatasetIndex | None:
+    """The data set with boxes, where no detector brings them."""
+    if any(one.task == "detection" for one in evaluations):
+        return None
+    return next((index for one in evaluations if (index := with_boxes(one)) is not None), None)
+
+
+def _points_on(ground: Ground, asked: Mapping[str, Any]) -> np.ndarray:
+    nowhere = [float("nan")] * 2
+    points_xy = np.array([[point or nowhere for point in row] for row in asked["points"]], np.float64)
+    shape = (len(asked["pictures"]), len(asked["class_names"]), 2)
+    return points_on(ground, asked["pictures"], asked["class_names"], points_xy.reshape(shape))
+
+
+def _qualities(stick: Yardstick, samples: int, flattered_by: str) -> dict[str, Quality]:
+    ends = stick.intervals(samples)
+    return {
+        name: Quality(value, *_known(ends.get(name)), flattered_by if name in OF_A_THRESHOLD else "")
+        for name, value in stick.figures.items()
+        if value is not None
+    }
 
 
 def _known(ends: tuple[float, float] | None) -> tuple[float | None, float | None]:
@@ -150,7 +214,7 @@ def _note(row: Row, quality: Quality | None, cost: str) -> str:
         said.append(f"its batch of {row['batch_size']} takes {digits(row[cost], 4)} ms in all")
     if precision != "fp32":
         said.append(f"how good it is was found with 32-bit floats, not with {precision}")
-    return "; ".join(said)
+    return "; ".join(one.rstrip(".") for one in said)
 
 
 def cost_interval(row: Row, cost: str) -> tuple[float | None, float | None]:

@@ -20,15 +20,18 @@ from vision_core.costs.quality import (
     MORE_IS_BETTER,
     NOT_EVALUATED,
     OF_A_BATCH,
+    OF_A_THRESHOLD,
     OnTheYardstick,
     Quality,
     as_published,
     kept_evaluation,
+    kept_points,
     kept_threshold,
     on_the_yardstick,
     points,
 )
-from vision_core.evaluation.yardstick import FIGURES, LOWER_IS_BETTER
+from vision_core.evaluation.applied import flattered
+from vision_core.evaluation.yardstick import FIGURES, LOWER_IS_BETTER, NOT_ASKED
 from vision_core.runs import is_run
 
 COSTS = (
@@ -73,7 +76,8 @@ def draw(rows: Sequence[Row], key: str) -> None:
         costs = [name for name in COSTS if any(row.get(name) is not None for row in rows)]
         cost = st.selectbox("How dear", costs, format_func=_figure_title, key=kept.one_of("dear", costs, costs[0]))
     _chart(rows, qualities, figure or offered[0], cost or costs[0], key)
-    _basis(figure or offered[0], stand)
+    _lacking(rows, qualities, stand, figure or offered[0])
+    _basis(figure or offered[0], stand, rows)
 
 
 def _chart(
@@ -104,9 +108,33 @@ def _chart(
     if len(words) > 1:
         with st.expander(f"Who is beaten by whom ({len(words) - 1})", icon=":material/compare_arrows:"):
             st.markdown("\n".join(f"- {plain(sentence)}" for sentence in words[1:]))
-    lacking = sorted({title(row) for row in rows if figure not in qualities.get(str(row.get("model")), {})})
-    if lacking:
-        st.caption(f":material/visibility_off: Without this figure, so not drawn: {plain(', '.join(lacking))}.")
+
+
+def _lacking(
+    rows: Sequence[Row], qualities: Mapping[str, Mapping[str, Quality]], stand: OnTheYardstick, figure: str
+) -> None:
+    """What is not drawn, and why; a classifier that nobody has asked where it looks can be asked on Evaluate."""
+    without = {str(row.get("model")): title(row) for row in rows}
+    without = {model: name for model, name in without.items() if figure not in qualities.get(model, {})}
+    if not without:
+        return
+    reasons = {model: stand.unanswered.get(model, {}).get(figure, "") for model in without}
+    said = [
+        f"{name}: — {why[0].lower()}{why[1:]}" for model, name in sorted(without.items()) if (why := reasons[model])
+    ]
+    plainly = sorted({name for model, name in without.items() if not reasons[model]})
+    if plainly:
+        st.caption(f":material/visibility_off: Without this figure, so not drawn: {plain(', '.join(plainly))}.")
+    for sentence in said:
+        st.caption(f":material/visibility_off: {plain(sentence)}")
+    if NOT_ASKED in reasons.values():
+        judged = [Path(run).name for run in stand.of]
+        st.page_link(
+            "pages/4_Evaluate.py",
+            label="Ask on Evaluate, beside another run, where the classifier looks",
+            icon=":material/my_location:",
+            query_params={"run": judged},
+        )
 
 
 def _line(verdict: Verdict, figure: str, cost: str) -> dict[str, Any]:
@@ -125,7 +153,7 @@ def _line(verdict: Verdict, figure: str, cost: str) -> dict[str, Any]:
     }
 
 
-def _basis(figure: str, stand: OnTheYardstick) -> None:
+def _basis(figure: str, stand: OnTheYardstick, rows: Sequence[Row]) -> None:
     """On what the figures rest."""
     if figure == PUBLISHED:
         st.caption(
@@ -137,6 +165,9 @@ def _basis(figure: str, stand: OnTheYardstick) -> None:
         f":material/straighten: Both tasks on one yardstick: the {stand.pictures:,} pictures that all runs here were "
         "judged on. Bars are 95 % intervals: over pictures drawn anew for how good, over the timed runs for how dear."
     )
+    if figure in OF_A_THRESHOLD:
+        for run, why in stand.flattered.items():
+            st.warning(f"**{plain(_title(run, rows))}**: {plain(why)}", icon=":material/warning:")
 
 
 def _to_evaluate(runs: Sequence[str], rows: Sequence[Row]) -> None:
@@ -153,7 +184,13 @@ def _to_evaluate(runs: Sequence[str], rows: Sequence[Row]) -> None:
                 for run in runs:
                     background.start("evaluate", {"run": run})
                 st.rerun()
-    st.fragment(_follow, run_every=EVERY_S if active else None)(list(runs), active)
+    st.fragment(_watch, run_every=EVERY_S if active else None)(list(runs), active)
+
+
+def _watch(runs: Sequence[str], was_active: bool) -> None:
+    """Runs by itself, so that the page's own way with errors is not around it."""
+    with told():
+        _follow(runs, was_active)
 
 
 def _follow(runs: Sequence[str], was_active: bool) -> None:
@@ -182,7 +219,9 @@ def _yardstick(runs: tuple[str, ...], keys: tuple[str, ...]) -> OnTheYardstick:
 
 def _key(run: str) -> str:
     found = kept_evaluation(run)
-    return "" if found is None else f"{found.key}|{kept_threshold(found)}"
+    if found is None:
+        return ""
+    return f"{found.key}|{kept_threshold(found)}|{flattered(found)}|{kept_points(found) is not None}"
 
 
 def _title(model: str, rows: Sequence[Row]) -> str:

@@ -21,6 +21,7 @@ from vision_core.costs.bench import BenchPlan
 from vision_core.costs.bench_store import BenchFolder, list_benches
 from vision_core.costs.prices import load_prices
 from vision_core.costs.totals import in_words
+from vision_core.errors import DataError
 
 ROOT = Path(__file__).parent.parent
 OpenPage = Callable[..., AppTest]
@@ -373,6 +374,24 @@ def test_runs_of_one_title_are_both_in_the_list() -> None:
     assert said["/runs/a"] == "EfficientNet-Lite0 · what · your run · a"
     assert len(set(said.values())) == 3
     assert said[CLASSIFIER].count(" · ") == 2
+
+
+def test_a_folder_that_cannot_be_read_while_it_is_watched_takes_nothing_else_with_it(
+    page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written("mine", rows(), "finished")
+    status, calls = BenchFolder.status, []
+
+    def gone(self: BenchFolder) -> dict[str, Any]:
+        calls.append(self)
+        if len(calls) > 1:  # the list asks first
+            raise DataError("Its folder cannot be read.")
+        return status(self)
+
+    monkeypatch.setattr(BenchFolder, "status", gone)
+    app = page()
+    assert [box.value for box in app.error] == ["Its folder cannot be read\\."]
+    assert len(every(app, "dataframe")) == 1
 
 
 # --- the two in turn ---

@@ -79,8 +79,14 @@ def standing(bench: BenchFolder, rows: Sequence[Row], state: str) -> None:
         state: that the page was drawn with; when it changes, all of the page is drawn anew.
     """
     active = state in ACTIVE
-    st.fragment(_standing, run_every=EVERY_S if active else None)(bench, state, len(rows))
+    st.fragment(_watch, run_every=EVERY_S if active else None)(bench, state, len(rows))
     _failures(rows)
+
+
+def _watch(bench: BenchFolder, drawn_as: str, shown: int) -> None:
+    """Runs by itself, so that the page's own way with errors is not around it."""
+    with told():
+        _standing(bench, drawn_as, shown)
 
 
 def _standing(bench: BenchFolder, drawn_as: str, shown: int) -> None:

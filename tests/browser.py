@@ -26,6 +26,8 @@ from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_play
 
 ROOT = Path(__file__).parent.parent
 WAIT_MS = 120_000
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # several servers and browsers share two cores here
+OFFLINE = {"WHATWHERE_OFFLINE": "1", **ONE_THREAD}
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--force-color-profile=srgb"]
 
 

@@ -23,8 +23,8 @@ from playwright.sync_api import Browser, FilePayload, expect
 from pycocotools.coco import COCO
 from safetensors.torch import save_file
 
-from tests.browser import ROOT, Server, Tab, chromium, find_chromium, serve, visit
-from tests.conftest import SAMPLES
+from tests.browser import OFFLINE, ROOT, Server, Tab, find_chromium, serve, visit
+from tests.conftest import SAMPLES, check
 from tests.hostile_images import hostile_files
 from vision_core import Classifier, Detections, ObjectDetector, load_classifier, load_detector, open_image
 from vision_core.models import build_pretrained, class_names, get_spec
@@ -33,25 +33,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(find_chromium() is None, reason="no chromium, chromium-browser or google-chrome on the PATH"),
 ]
-
-MAY_BE_MISSING = (
-    "/Compare/_stcore/health",
-    "/Compare/_stcore/host-config",
-    "/Data/_stcore/health",
-    "/Data/_stcore/host-config",
-    "/Train/_stcore/health",
-    "/Train/_stcore/host-config",
-    "/Evaluate/_stcore/health",
-    "/Evaluate/_stcore/host-config",
-    "/Costs/_stcore/health",
-    "/Costs/_stcore/host-config",
-    "/media/",
-)
-"""On a deep link Streamlit's own client first looks for its server below the page's address: two 404s. A picture that
-a slider has replaced before the browser fetched it is gone; what is on screen at the end must be there."""
-
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # several servers and browsers share two cores here
-OFFLINE = {"WHATWHERE_OFFLINE": "1", **ONE_THREAD}
 
 OpenTab = Callable[..., Tab]
 
@@ -62,12 +43,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("home")
     write_my_run(home / "runs" / "my-run")
     with serve(home, **OFFLINE) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
         yield running
 
 
@@ -95,16 +70,6 @@ def open_tab(first_tab: Tab, server: Server, browser: Browser) -> Iterator[OpenT
         yield open_one
         for tab in tabs:
             check(tab, server)
-
-
-def check(tab: Tab, server: Server) -> None:
-    own = [said for said in tab.complaints if not ("404" in said and any(path in said for path in MAY_BE_MISSING))]
-    assert own == []
-    broken = "images => images.filter(image => image.complete && !image.naturalWidth).map(image => image.alt)"
-    assert tab.page.locator("img").evaluate_all(broken) == []
-    hosts = {urlsplit(address).netloc for address in tab.requests if not address.startswith(("data:", "blob:"))}
-    assert hosts == {urlsplit(server.url).netloc}
-    assert server.is_healthy()
 
 
 @pytest.fixture(scope="module")

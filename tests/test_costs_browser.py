@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.bench_cases import CLASSIFIER, DETECTOR, row, rows
-from tests.browser import Server, Tab, chromium, find_chromium, serve, visit
-from tests.test_browser import OFFLINE, check
+from tests.browser import OFFLINE, Server, Tab, find_chromium, serve, visit
+from tests.conftest import check
 from tests.test_costs_page import STREAM
 from vision_core.costs.bench import BenchPlan
 from vision_core.costs.bench_store import ROWS, BenchFolder
@@ -48,19 +48,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         for bench in benches(home):
             if bench.is_active:
                 os.kill(bench.status()["pid"], signal.SIGKILL)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def tab(server: Server, browser: Browser) -> Iterator[Tab]:
-    with visit(browser) as opened:
-        yield opened
-        check(opened, server)
 
 
 def test_a_measurement_is_started_watched_and_cancelled(tab: Tab, server: Server) -> None:

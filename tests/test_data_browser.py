@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import Server, Tab, chromium, find_chromium, serve, visit
-from tests.test_browser import ONE_THREAD, check
+from tests.browser import ONE_THREAD, Server, Tab, find_chromium, serve, visit
+from tests.conftest import check
 from tests.test_data_page import messy as messy  # a fixture
 from tests.test_library import zipped
 from vision_core.data.journal import read_operations
@@ -30,19 +30,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of this file's own, which paints a small Fashion Shelf unasked."""
     with serve(tmp_path_factory.mktemp("home"), WHATWHERE_SHELF_SCENES="8", **ONE_THREAD) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def tab(server: Server, browser: Browser) -> Iterator[Tab]:
-    with visit(browser) as opened:
-        yield opened
-        check(opened, server)
 
 
 def test_the_shelf_comes_by_itself(tab: Tab, server: Server) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import Server, Tab, chromium, find_chromium, serve, visit
+from tests.browser import OFFLINE, Server, Tab, find_chromium, serve, visit
+from tests.conftest import check
 from tests.evaluated_runs import evaluated, trained_run
-from tests.test_browser import OFFLINE, check
 from vision_core import figure_files
 from vision_core.data.library import add_shelf
 from vision_core.evaluation.applied import apply_threshold
@@ -50,19 +50,6 @@ def runs(home: Path) -> dict[str, RunFolder]:
 def server(home: Path, runs: dict[str, RunFolder]) -> Iterator[Server]:
     with serve(home, **OFFLINE) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def tab(server: Server, browser: Browser) -> Iterator[Tab]:
-    with visit(browser) as opened:
-        yield opened
-        check(opened, server)
 
 
 def show(tab: Tab, server: Server, *chosen: RunFolder, **address: str) -> None:

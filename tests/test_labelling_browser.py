@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import Tab, chromium, find_chromium, visit
+from tests.browser import Tab, find_chromium, visit
 from tests.labelling_desk import CLASSES, Desk, Place, running
 from vision_core.data.index import ImageRecord
 from vision_core.data.journal import read_operations, replay
@@ -38,12 +38,6 @@ def place(host: Place, request: pytest.FixtureRequest) -> Place:
     """The same server and pictures for all tests, and a version nobody has labelled for each."""
     host.name = re.sub(r"\W+", "-", request.node.name)
     return host
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 PATIENCE_MS = 30_000

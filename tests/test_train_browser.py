@@ -15,8 +15,8 @@ import painted_data
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import ROOT, Server, Tab, chromium, find_chromium, serve, visit
-from tests.test_browser import OFFLINE, check
+from tests.browser import OFFLINE, ROOT, Server, Tab, find_chromium, serve, visit
+from tests.conftest import check
 from vision_core.run_folder import RunFolder
 
 pytestmark = [
@@ -37,19 +37,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         for run in runs(home):
             if run.record().is_active:
                 os.kill(run.record().status["pid"], signal.SIGKILL)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def tab(server: Server, browser: Browser) -> Iterator[Tab]:
-    with visit(browser) as opened:
-        yield opened
-        check(opened, server)
 
 
 @pytest.fixture

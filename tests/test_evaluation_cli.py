@@ -50,6 +50,19 @@ def test_details_of_a_detector(runs: tuple[RunFolder, RunFolder]) -> None:
         assert low <= found[name] <= high or name == "ece"
     assert {"by", "name", "f1", "pictures"} <= found["slices"][0].keys()
     assert "AP50 to be gained" in shown
+    assert [row["class"] for row in found["classes"]] == ["red", "blue"]
+    assert all({"boxes", "map", "map50", "intervals"} <= row.keys() for row in found["classes"])
+    assert "class 'red', " in shown
+
+
+@pytest.mark.usefixtures("workspace")
+def test_details_of_the_classes_of_a_classifier(runs: tuple[RunFolder, RunFolder]) -> None:
+    found, shown = said("evaluate", runs[0].path, "--details")
+    for row in found["classes"]:
+        assert 0 <= row["recall"] <= 1
+        low, high = row["intervals"]["recall"]
+        assert low <= row["recall"] <= high
+        assert f"class '{row['class']}', {row['examples']} examples" in shown
 
 
 @pytest.mark.usefixtures("workspace")

@@ -37,7 +37,10 @@ def evaluate(
     split: Split = "test",
     again: Annotated[bool, typer.Option("--again", help="Compute it even where a current one is kept.")] = False,
     details: Annotated[
-        bool, typer.Option("--details", help="Also intervals, where it is weakest, and a detector's kinds of errors.")
+        bool,
+        typer.Option(
+            "--details", help="Also intervals, each class, where it is weakest, a detector's kinds of errors."
+        ),
     ] = False,
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also how it does on blurred, noisy, compressed and dark pictures.")
@@ -103,8 +106,21 @@ def _print(result: dict[str, Any], kept: Sequence[Kept]) -> None:
         print(f"{name:18} {low:.4g} to {high:.4g} with 95 % confidence")
     for name, gain in result.get("errors", {}).items():
         print(f"{name:18} {'unknown' if gain is None else f'{gain:.4g}'} AP50 to be gained")
+    for row in result.get("classes", []):
+        _print_class(row)
     for one in result.get("slices", []):
         print(f"weakest: {one['by']} {one['name']}, F1 {one['f1']:.3f} of {one['pictures']} pictures")
+
+
+def _print_class(row: dict[str, Any]) -> None:
+    """A class with the figures that people ask for first."""
+    said = []
+    for name in ("f1", "precision", "recall", "map", "map50"):
+        if name in row:
+            ends = row["intervals"].get(name)
+            said.append(f"{name} {row[name]:.3f}" + (f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else ""))
+    things = "examples" if "examples" in row else "boxes"
+    print(f"class {row['class']!r}, {row[things]} {things}: {', '.join(said) or 'nothing to tell'}")
 
 
 def _score(text: str | None) -> float:
@@ -128,7 +144,8 @@ def _print_kept(kept: Kept) -> None:
 
 
 def _details(evaluation: Evaluation) -> dict[str, Any]:
-    """Intervals, the worst slices, and what each kind of a detector's errors costs in AP50."""
+    """Intervals, each class and the worst slices with theirs, and what each kind of a detector's errors costs."""
+    from vision_core.evaluation.class_table import class_table
     from vision_core.evaluation.records import DetectionResults
     from vision_core.evaluation.slice_columns import evaluation_columns
     from vision_core.evaluation.slices import slices
@@ -136,8 +153,10 @@ def _details(evaluation: Evaluation) -> dict[str, Any]:
 
     progress = Stages()
     worst = slices(evaluation.results, evaluation_columns(evaluation, progress), progress=progress)[:WORST]
+    every = _intervals(evaluation)
     found: dict[str, Any] = {
-        "intervals": {name: [one.low, one.high] for name, one in _intervals(evaluation).items()},
+        "intervals": {name: [one.low, one.high] for name, one in every.items() if "/" not in name},
+        "classes": class_table(evaluation.results, every),
         "slices": [
             {
                 **{name: getattr(one, name) for name in ("by", "name", "pictures", "things", "low", "high", "rest")},
@@ -160,9 +179,9 @@ def _intervals(evaluation: Evaluation) -> dict[str, Interval]:
 
     results = evaluation.results
     if isinstance(results, ClassificationResults):
-        found = classification_intervals(results, progress=Stages())
+        found = classification_intervals(results, progress=Stages(), by_class=True)
     else:
-        found = detection_intervals(results, progress=Stages())
+        found = detection_intervals(results, by_class=True, progress=Stages())
     return {name: one for name, one in found.items() if one.known}
 
 

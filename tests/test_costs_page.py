@@ -422,7 +422,7 @@ def test_the_two_in_turn_can_be_measured_as_one(page: OpenPage) -> None:
 def test_money_takes_the_two_in_turn_as_measured_where_they_were(page: OpenPage) -> None:
     written("mine", rows(), "finished")
     app = page(show="Money")
-    assert "Estimated from the two alone" in words(app)
+    assert "The two in turn are estimated from what each takes alone" in words(app)
     estimated = app.metric[2].value
     written("mine", [*rows(), in_turn()], "finished")
     app = page(show="Money")

@@ -73,8 +73,8 @@ def _choose_in_turn(rows: Sequence[Row], names: Mapping[int, str], alone: Mappin
     mine = {names[id(row)]: row for row in rows if row.get("model") == pair}
     if not mine:
         st.caption(
-            f":material/info: {_ESTIMATE}: the two in turn. Switch on “And the two in turn” under “Measure”, and they "
-            "are reckoned as measured."
+            ":material/info: The two in turn are estimated from what each takes alone. Measure these two with “And the "
+            "two in turn” switched on, and they are reckoned as they were measured together."
         )
         return None
     options = [*sorted(mine, key=lambda name: _quickest(mine[name])), _ESTIMATE]

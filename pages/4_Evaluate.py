@@ -90,7 +90,10 @@ def evaluate(found: list[Overview]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         on = choose.pictures(chosen)
-        one = choose.which(chosen)
+        choose.way_to_others()
+    one = choose.which(chosen)
+    if on is None:
+        return
     evaluations = prepare.ready([one] if one is not None else chosen, on)
     if not evaluations:
         return

@@ -205,6 +205,18 @@ def test_every_kind_of_error_opens_its_pictures(page: OpenPage, shelf: Dataset) 
         assert said in titles(app)
 
 
+def test_every_class_has_intervals(page: OpenPage, shelf: Dataset) -> None:
+    run = trained_run(shelf, "classification", "mine", labels_from="presence")
+    evaluated(run, sure=0.4)
+    for part in ("Overview", "Curves and threshold"):
+        app = page(run, part=part)
+        table = next(each.value for each in app.dataframe if "F1, 95 %" in each.value)
+        for figure in ("precision", "recall", "F1", "AP"):
+            for value, ends in zip(table[figure], table[f"{figure}, 95 %"], strict=True):
+                low, high = map(float, ends.split(" to ")) if ends else (value, value)
+                assert low <= value <= high
+
+
 def test_intervals_of_boxes_come_from_the_background(page: OpenPage, shelf: Dataset, work: Asked) -> None:
     run = trained_run(shelf, "detection", "mine")
     evaluated(run)
@@ -275,6 +287,23 @@ def test_another_data_set_is_asked_for_by_name(page: OpenPage, shelf: Dataset, w
     assert work.started == [("evaluate", {"run": str(run.path), "split": "val", "data": shelf.id})]
     evaluated(run, "val", shelf.id)
     assert "the split" not in plain_words(page(run, data=shelf.id, split="val")).partition("pictures")[0]
+
+
+def test_a_folder_of_the_server_is_judged_where_that_is_allowed(
+    page: OpenPage, shelf: Dataset, work: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained_run(shelf, "detection", "mine")
+    assert "A folder on the server" not in page(run).selectbox(key="evaluate_data").options
+    (tmp_path / "open").mkdir()
+    monkeypatch.setenv("WHATWHERE_FOLDERS", str(tmp_path / "open"))
+    app = page(run, data="folder")
+    assert not [button for button in app.button if button.label == "Evaluate"]  # no folder is named yet
+    app.text_input(key="evaluate_folder").input(str(tmp_path / "open" / "new")).run()
+    click(app, "Evaluate$")
+    assert work.started[-1][1]["data"] == str(tmp_path / "open" / "new")
+    assert work.started[-1][1]["split"] == "all"
+    app = page(run, data="folder", folder=str(tmp_path / "closed"))
+    assert "outside the folders users may open" in app.error[0].value.replace("\\", "")
 
 
 def test_weights_that_changed_since_are_said(page: OpenPage, shelf: Dataset) -> None:

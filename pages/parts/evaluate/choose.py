@@ -12,9 +12,10 @@ from pages import plain
 from pages.parts.train import runs
 from vision_core.data.library import Dataset, list_datasets
 from vision_core.run_folder import RunFolder
+from vision_core.settings import allowed_path, settings
 from vision_core.training.overview import Overview, metric_title
 
-OWN_TEST, OWN_VAL = "own test", "own val"
+OWN_TEST, OWN_VAL, FOLDER = "own test", "own val", "folder"
 ROW_PX, MOST_PX = 36, 330
 MOST_RUNS = 12
 """More runs than that on one chart nobody can tell apart."""
@@ -22,7 +23,7 @@ MOST_RUNS = 12
 
 @dataclass(frozen=True)
 class Pictures:
-    """What runs are judged on: their own pictures (`data` None), or a data set of the workspace."""
+    """What runs are judged on: their own pictures (`data` None), a data set of the workspace, or a folder's path."""
 
     data: str | None
     split: str
@@ -83,10 +84,16 @@ _COLUMNS = {
 }
 
 
-def pictures(chosen: list[Overview]) -> Pictures:
-    """Draws the choice of the pictures; it stands in the address as `data` and `split`."""
+def pictures(chosen: list[Overview]) -> Pictures | None:
+    """Draws the choice of the pictures; it stands in the address as `data`, `folder` and `split`.
+
+    None as long as no folder is named.
+
+    Raises:
+        SettingsError: the folder is none that users may open.
+    """
     datasets = {dataset.id: dataset for dataset in list_datasets()}
-    options = [OWN_TEST, OWN_VAL, *datasets]
+    options = [OWN_TEST, OWN_VAL, *datasets, *([FOLDER] if settings().folder_roots else [])]
     wanted = st.query_params.get("data", "")
     data = st.selectbox(
         "Judged on",
@@ -99,10 +106,35 @@ def pictures(chosen: list[Overview]) -> Pictures:
     )
     data = data or OWN_TEST
     _keep("data", data, OWN_TEST)
+    if data == FOLDER:
+        return _folder()
+    _keep("folder", "", "")
     if data in (OWN_TEST, OWN_VAL):
         _keep("split", "", "")
         return Pictures(None, "val" if data == OWN_VAL else "test", _said(data, datasets))
-    splits = ["all", *(name for name in datasets[data].index().splits if name)]
+    split = _split(["all", *(name for name in datasets[data].index().splits if name)], data)
+    return Pictures(data, split, f"{datasets[data].name} ({split})")
+
+
+def _folder() -> Pictures | None:
+    """A folder of the server that nobody brought in: its pictures stay where they are."""
+    text = st.text_input(
+        "Folder on the server",
+        st.query_params.get("folder", ""),
+        key="evaluate_folder",
+        help="A data set with labels, of the same classes. Nothing in it is changed.",
+        width=330,
+    )
+    _keep("folder", text, "")
+    if not text:
+        return None
+    path = allowed_path(text, settings())
+    split = _split(["all", "test", "val", "train"], FOLDER)
+    return Pictures(str(path), split, f"{path.name} ({split})")
+
+
+def _split(splits: list[str], data: str) -> str:
+    """Which of the pictures."""
     asked = st.query_params.get("split", "all")
     split = st.selectbox(
         "Of these",
@@ -113,11 +145,20 @@ def pictures(chosen: list[Overview]) -> Pictures:
         width=220,
     )
     _keep("split", split or "all", "all")
-    return Pictures(data, split or "all", f"{datasets[data].name} ({split})")
+    return split or "all"
+
+
+def way_to_others() -> None:
+    """Where pictures come from that cannot be chosen yet."""
+    st.page_link(
+        "pages/2_Data.py",
+        label="Judge on other pictures: bring them in on the Data page",
+        icon=":material/add_photo_alternate:",
+    )
 
 
 def _said(id: str, datasets: dict[str, Dataset]) -> str:
-    own = {OWN_TEST: "Its own test pictures", OWN_VAL: "Its own validation pictures"}
+    own = {OWN_TEST: "Its own test pictures", OWN_VAL: "Its own validation pictures", FOLDER: "A folder on the server"}
     return own.get(id) or datasets[id].name
 
 

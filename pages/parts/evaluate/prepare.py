@@ -127,6 +127,11 @@ def watch(work: Work, key: str, title: str = "") -> None:
 
 
 def _watch(work: Work, key: str, title: str) -> None:
+    with told():
+        _progress(work, key, title)
+
+
+def _progress(work: Work, key: str, title: str) -> None:
     status = work.status()
     if status["state"] not in ("queued", "running"):
         st.rerun()

@@ -74,7 +74,8 @@ def _arguments(evaluation: Evaluation, kinds: list[str]) -> dict[str, object]:
 
 def _main(evaluation: Evaluation, found: Robustness) -> str:
     """The figure that is drawn unless another one is chosen."""
-    usual = ("map",) if evaluation.task == "detection" else ("top1", "map")
+    several = bool(getattr(evaluation.results, "multi_label", False))
+    usual = ("map", "top1") if evaluation.task == "detection" or several else ("top1", "map")
     return next((name for name in usual if name in found.clean), next(iter(found.clean), ""))
 
 

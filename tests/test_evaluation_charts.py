@@ -110,6 +110,16 @@ def test_classes_where_runs_differ_most_come_first() -> None:
     assert figure.data[0].marker.symbol != figure.data[1].marker.symbol
 
 
+@pytest.mark.parametrize(
+    ("places", "sides"),
+    [((0.2, 0.5), ["left", "left"]), ((0.5, 0.31), ["left", "right"]), ((0.1, 0.9), ["left", "right"])],
+)
+def test_no_mark_crosses_the_text_of_another(places: tuple[float, float], sides: list[str]) -> None:
+    x = np.array([0.0, 1.0])
+    figure: Any = curve_charts.lines([Line("a", x, x)], ("x", "y"), [Mark(place, f"at {place}") for place in places])
+    assert [note.xanchor for note in figure.layout.annotations] == sides
+
+
 def test_runs_on_one_class_stand_beside_each_other_with_their_intervals() -> None:
     values = {"one": np.array([0.5, 0.9]), "two": np.array([0.6, 0.2])}
     ends = {"one": np.array([[0.4, 0.7], [np.nan, np.nan]]), "two": np.array([[0.55, 0.65], [0.1, 0.4]])}

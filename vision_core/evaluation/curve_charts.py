@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HEIGHT_PX = 330
 MOST_LINES = 6
+EDGE_PX = 14  # beside the plot, for the half of "100" that stands out
+_ROOM = 0.25  # of the axis: what a mark's text takes on a phone
 MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "star")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
@@ -77,11 +79,13 @@ def lines(
         )
     if diagonal:
         _dotted(figure, [0, 100], [0, 100], "chance")
-    for number, mark in enumerate(_apart(marks)):
-        _mark(figure, mark, number)
+    apart = _apart(marks)
+    first = min((mark.x for mark in apart), default=0.0)
+    for number, mark in enumerate(apart):
+        _mark(figure, mark, number, leftwards=mark.x > _ROOM and (mark.x == first or mark.x > 1 - _ROOM))
     figure.update_xaxes(range=[-1, 101], ticksuffix="")
     figure.update_yaxes(range=[span[0] - 1, span[1] + 2])
-    figure.update_layout(showlegend=several)
+    figure.update_layout(showlegend=several, margin_r=EDGE_PX)
     return figure
 
 
@@ -104,15 +108,16 @@ def _dotted(figure: Figure, x: Sequence[float], y: Sequence[float], name: str) -
     )  # fmt: skip
 
 
-def _mark(figure: Figure, mark: Mark, number: int) -> None:
-    """A vertical line and its text, above the axis where no legend is; each text on a line of its own."""
+def _mark(figure: Figure, mark: Mark, number: int, leftwards: bool) -> None:
+    """A vertical line and its text, above the axis where no legend is; each on a line of its own and on the side where
+    no other mark crosses it."""
     figure.add_vline(x=100 * mark.x, line={"color": COLOURS[(3 + number) % len(COLOURS)], "width": 2, "dash": "dash"})
     figure.add_annotation(
         x=100 * mark.x,
         y=0,
         yref="paper",
         yanchor="bottom",
-        xanchor="left" if mark.x < 0.5 else "right",
+        xanchor="right" if leftwards else "left",
         yshift=2 + 16 * number,
         text=escape(mark.text),
         showarrow=False,
@@ -157,7 +162,7 @@ def reliability(
     _dotted(figure, [0, 100], [0, 100], "as right as sure")
     figure.update_xaxes(range=[0, 100])
     figure.update_yaxes(range=[0, 103])
-    figure.update_layout(showlegend=after is not None)
+    figure.update_layout(showlegend=after is not None, margin_r=EDGE_PX)
     return figure
 
 

@@ -20,8 +20,10 @@ from vision_core.costs import bench_store
 from vision_core.costs.bench import BenchPlan
 from vision_core.costs.bench_store import BenchFolder, list_benches
 from vision_core.costs.prices import load_prices
+from vision_core.costs.quality import OnTheYardstick, Quality
 from vision_core.costs.totals import in_words
 from vision_core.errors import DataError
+from vision_core.evaluation.yardstick import NOT_ASKED
 
 ROOT = Path(__file__).parent.parent
 OpenPage = Callable[..., AppTest]
@@ -392,6 +394,32 @@ def test_a_folder_that_cannot_be_read_while_it_is_watched_takes_nothing_else_wit
     app = page()
     assert [box.value for box in app.error] == ["Its folder cannot be read\\."]
     assert len(every(app, "dataframe")) == 1
+
+
+def test_whose_threshold_flatters_it_is_said_and_who_can_be_asked_where_it_looks(
+    page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pages.parts.costs_page import tradeoff
+
+    runs = ROOT / "vision_core" / "assets" / "runs"
+    classifier, detector = (str(runs / f"fashion-shelf-{kind}") for kind in ("classifier", "detector"))
+    figures = {name: Quality(0.9, 0.8, 0.95) for name in ("presence_ap", "presence_f1")}
+    stand = OnTheYardstick(
+        {classifier: figures, detector: {**figures, "pointing": Quality(0.8)}},
+        pictures=43,
+        unanswered={classifier: {"pointing": NOT_ASKED}, detector: {}},
+        flattered={detector: "Score 0.30 was chosen on the pictures judged here."},
+    )
+    monkeypatch.setattr(tradeoff, "_yardstick", lambda runs, keys: stand)
+    written("mine", [row(classifier, title="A classifier"), row(detector, title="A detector")], "finished")
+    app = page()
+    assert "chosen on the pictures judged here" not in words(app)  # average precision has no threshold
+    seen(select(app, "How good").set_value("presence_f1").run())
+    assert any("A detector" in box.value and "chosen on the pictures judged here" in box.value for box in app.warning)
+    app = seen(select(app, "How good").set_value("pointing").run())
+    assert "A classifier: — its activation maps have not been asked" in words(app).replace("\\", "")
+    (link,) = [one for one in every(app, "page_link") if "where the classifier looks" in one.proto.label]
+    assert "run=fashion-shelf-classifier&run=fashion-shelf-detector" in link.proto.query_string
 
 
 # --- the two in turn ---

@@ -1,6 +1,7 @@
 """Takes the pictures of the dashboard that the README and `docs/` show, in a real browser on a server of its own.
 
-python docs/screenshots.py     # writes docs/*.png; needs Chromium and requirements-dev.txt
+python docs/screenshots.py                    # writes docs/*.png; needs Chromium and requirements-dev.txt
+python docs/screenshots.py evaluate costs     # only those whose names begin so
 
 The picture on screen is the sample "Four photos on a wall"; the figures are those of the machine it runs on.
 """
@@ -8,6 +9,8 @@ The picture on screen is the sample "Four photos on a wall"; the figures are tho
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -21,9 +24,20 @@ import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, expect  # noqa: E402
 
-from tests.browser import Server, Tab, chromium, serve, visit  # noqa: E402
+from tests.browser import ONE_THREAD, Server, Tab, chromium, serve, visit  # noqa: E402
 
 MAX_BYTES = 400_000
+EXAMPLES = ("fashion-shelf-classifier", "fashion-shelf-detector")
+MEASURE = """
+import time
+from vision_core.costs.bench import BenchPlan
+from vision_core.costs.bench_store import start_bench
+
+bench = start_bench(BenchPlan(("tf_efficientnet_lite0", "ssdlite_mobilenet_v2_coco"), batch_sizes=(1, 8)))
+while bench.is_active:
+    time.sleep(0.5)
+"""
+"""The example networks, measured as the Costs page would."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,10 @@ SHOTS = (
     Shot("data-phone", "Data?section=Label", 400, "light"),
     Shot("train-light", "Train?show=Runs&run=fashion-shelf-detector", 1440, "light"),
     Shot("train-dark", "Train?show=New run", 1440, "dark"),
+    Shot("evaluate-light", "Evaluate?run=fashion-shelf-classifier&run=fashion-shelf-detector", 1440, "light"),
+    Shot("evaluate-dark", "Evaluate?run=fashion-shelf-detector&part=Errors", 1440, "dark", whole=False),
+    Shot("costs-light", "Costs?show=Money", 1440, "light"),
+    Shot("costs-dark", "Costs?show=Results", 1440, "dark", whole=False),
     Shot("hero", "Compare", 1440, "light", whole=False),
 )
 
@@ -63,10 +81,21 @@ def main() -> None:
         with visit(browser) as tab:  # until Fashion Shelf is painted
             tab.page.goto(f"{server.url}/Data")
             expect(tab.page.get_by_role("combobox", name="Data set")).to_be_visible()
-        for shot in SHOTS:
+        wanted = [shot for shot in SHOTS if shot.name.startswith(tuple(sys.argv[1:]) or "")]
+        for command in {command for shot in wanted for command in needed(shot)}:
+            environment = {**os.environ, **ONE_THREAD, "WHATWHERE_HOME": home}
+            subprocess.run([sys.executable, *command], cwd=DOCS.parent, env=environment, check=True)
+        for shot in wanted:
             content = optimised(take(shot, server, browser))
             (DOCS / f"{shot.name}.png").write_bytes(content)
             print(f"docs/{shot.name}.png  {len(content) // 1000} kB")
+
+
+def needed(shot: Shot) -> list[tuple[str, ...]]:
+    """What has to be worked out before a page has something to show."""
+    if shot.path.startswith("Evaluate"):
+        return [("-m", "vision_core", "evaluate", run) for run in EXAMPLES]
+    return [("-c", MEASURE)] if shot.path.startswith("Costs") else []
 
 
 def take(shot: Shot, server: Server, browser: Browser) -> bytes:

@@ -22,7 +22,7 @@ from vision_core.duel.two_stage import LEAST_SCORE, one_box_an_object
 from vision_core.duel.verdict import Standing, verdict
 from vision_core.errors import DataError, SettingsError
 from vision_core.evaluation.intervals import Interval
-from vision_core.evaluation.records import ClassificationResults, FoundBoxes
+from vision_core.evaluation.records import ClassificationResults, DetectionResults, FoundBoxes, TrueBoxes
 from vision_core.run_folder import create_run
 from vision_core.training.config import make_config
 
@@ -168,11 +168,37 @@ def test_the_threshold_is_the_best_one_on_validation_pictures():
     results = ClassificationResults(
         pictures=names, class_names=("a", "b", "c"), logits=logits, targets=shown, multi_label=True
     )
-    chosen = best_score(Said("classification", 1.0, results, results))
+    chosen = best_score(Said("classification", 1.0, results, results), "count")
     means = {score: f1_score(shown, results.scores > score, average="macro") for score in SCORES}
     assert chosen is not None
     assert means[chosen] == pytest.approx(max(means.values()))
-    assert best_score(Said("classification", 1.0, results)) is None
+    assert best_score(Said("classification", 1.0, results), "presence") is None
+
+
+def test_for_counting_the_threshold_is_the_one_that_counts_best():
+    random = np.random.default_rng(4)
+    truth = np.sort(random.integers(0, 30, 60))
+    boxes = random.uniform(0, 50, (60, 4))
+    boxes[:, 2:] += boxes[:, :2] + 1
+    # Every object is found surely, and once more less surely: whoever counts those too counts double.
+    scores = np.concatenate([random.uniform(0.6, 0.9, 60), random.uniform(0.2, 0.5, 60)])
+    picture = np.concatenate([truth, truth])
+    order = np.argsort(picture, kind="stable")
+    labels = np.zeros(60, np.int64)
+    results = DetectionResults(
+        pictures=tuple(f"{number}.jpg" for number in range(30)),
+        class_names=("cup",),
+        sizes_px=np.full((30, 2), 100),
+        truth=TrueBoxes(truth, boxes, labels, np.zeros(60, bool)),
+        found=FoundBoxes(
+            picture[order],
+            np.concatenate([boxes, boxes])[order],
+            scores[order],
+            np.concatenate([labels, labels])[order],
+        ),
+    )
+    assert best_score(Said("detection", 1.0, results, results), "count") in (0.5, 0.55, 0.6)
+    assert best_score(Said("detection", 1.0, results, results), "presence") == SCORES[0], "all alike: the first"
 
 
 def test_drawings_hold_as_many_pictures_as_there_are():

@@ -34,7 +34,13 @@ def account(
         runs: by the name of their part.
     """
     tell("Setting side by side", 0, 0)
-    every = dict(zip([(one.kind, one.share) for one in said], set_side_by_side(said, duel.path, tell), strict=True))
+    every = dict(
+        zip(
+            [(one.kind, one.share) for one in said],
+            set_side_by_side(said, duel.plan().question, duel.path, tell),
+            strict=True,
+        )
+    )
     whole = {kind: yardstick for (kind, share), yardstick in every.items() if share == 1}
     mine = {kind: _runs_of(kind, 1.0, runs) for kind in whole}
     models = {kind: _model(duel, mine[kind]) for kind in whole}

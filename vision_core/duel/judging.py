@@ -1,7 +1,7 @@
 """The contenders of a duel side by side: what each said of the same held-out pictures, on the common yardstick.
 
-Every contender says "it is there" from a score of its own, the one with the best F1 on validation pictures, which
-nobody is judged on; so none wins by a threshold that happens to suit it.
+Every contender answers from a score of its own on, the one that serves the duel's question best on validation pictures,
+which nobody is judged on; so none wins or loses by a threshold that happens to suit it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vision_core.evaluation import evaluation_file
-from vision_core.evaluation.answers import answers
+from vision_core.evaluation.answers import Answers, answers
 from vision_core.evaluation.box_matching import Stage
 from vision_core.evaluation.ground import Ground, common_ground
 from vision_core.evaluation.intervals import Interval
 from vision_core.evaluation.pointing import points
-from vision_core.evaluation.presence import rates
+from vision_core.evaluation.presence import mean_over_classes, rates
 from vision_core.evaluation.records import Results
 from vision_core.evaluation.yardstick import Yardstick, differences, side_by_side
 
@@ -50,10 +50,13 @@ class Said:
     asked_where: Evaluation | None = None
 
 
-def set_side_by_side(every: Sequence[Said], kept: Path, progress: Stage | None = None) -> list[Yardstick]:
+def set_side_by_side(
+    every: Sequence[Said], question: str, kept: Path, progress: Stage | None = None
+) -> list[Yardstick]:
     """All of them on the pictures and classes that they have in common.
 
     Args:
+        question: what their thresholds are chosen for.
         kept: folder for where classifiers point, which takes long to find out.
 
     Raises:
@@ -62,18 +65,33 @@ def set_side_by_side(every: Sequence[Said], kept: Path, progress: Stage | None =
     results = [one.judged for one in every]
     ground = common_ground(results)
     pointed = [_points(one.asked_where, ground, kept, progress) if one.asked_where else None for one in every]
-    return side_by_side(results, None, [best_score(one) for one in every], pointed)
+    return side_by_side(results, None, [best_score(one, question) for one in every], pointed)
 
 
-def best_score(one: Said) -> float | None:
-    """The threshold with the best mean F1 of presence on validation pictures; None where there are none: the usual."""
+def best_score(one: Said, question: str) -> float | None:
+    """The threshold with which it answers best on validation pictures; None where there are none: the usual.
+
+    For "count" that is the one with the least error of counting, of those who count; else the one with the best mean F1
+    of presence.
+    """
     if one.validation is None:
         return None
     ground = common_ground([one.validation])
-    ones = np.ones((1, len(ground)))
-    found = [rates(answers(one.validation, ground, score).there, ground.shown, ones)[2][0] for score in SCORES]
-    means = [np.nan_to_num(f1[ground.shown.any(axis=0)]).mean() if ground.shown.any() else 0.0 for f1 in found]
-    return SCORES[int(np.argmax(means))]
+    said = [answers(one.validation, ground, score) for score in SCORES]
+    if question == "count" and said[0].counts is not None and ground.boxes is not None:
+        return SCORES[int(np.argmin([_count_error(ground, one) for one in said]))]
+    return SCORES[int(np.argmax([_presence_f1(ground, one) for one in said]))]
+
+
+def _count_error(ground: Ground, said: Answers) -> float:
+    error = mean_over_classes(Yardstick(ground=ground, answers=said).count_error(np.ones((1, len(ground)))))
+    return float(np.nan_to_num(error, nan=np.inf)[0])
+
+
+def _presence_f1(ground: Ground, said: Answers) -> float:
+    f1 = rates(said.there, ground.shown, np.ones((1, len(ground))))[2][0]
+    shown = ground.shown.any(axis=0)
+    return float(np.nan_to_num(f1[shown]).mean()) if shown.any() else 0.0
 
 
 def gaps(

@@ -149,7 +149,7 @@ class Yardstick:
             "presence_f1": rates(said.there, shown, weights)[2],
         }
         if "count_mae" not in self.unanswered:
-            found["count_mae"] = self._count_error(weights)
+            found["count_mae"] = self.count_error(weights)
         if "pointing" not in self.unanswered:
             found["pointing"] = ratio(weights @ self.hits, weights @ shown)
         if "ap50" not in self.unanswered:
@@ -171,8 +171,13 @@ class Yardstick:
             hits[boxes.picture[inside], boxes.labels[inside]] = True
         return hits
 
-    def _count_error(self, weights: np.ndarray) -> np.ndarray:
-        """Mean absolute error of the number of objects; of classes that are there or were said to be."""
+    def count_error(self, weights: np.ndarray) -> np.ndarray:
+        """Mean absolute error of the number of objects `(R, K)`, of classes that are there or were said to be; nan of
+        others. Only of a run that counts, on pictures with boxes.
+
+        Args:
+            weights: `(R, N)`, as `resampled` takes them.
+        """
         said, counts, countable = map(np.asarray, (self.answers.counts, self.ground.counts, self.ground.countable))
         error = ratio(weights @ (np.abs(said - counts) * countable), weights @ countable)
         asked = weights @ (self.ground.shown | (said > 0)) > 0

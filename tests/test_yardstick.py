@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,10 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, mean_absolute_error, precision_score, recall_score
 
+from tests.training_processes import paint_boxed
+from vision_core.data.formats import read_dataset
 from vision_core.data.index import IndexBuilder
+from vision_core.data.tasks import as_classification
 from vision_core.errors import DataError, SettingsError
 from vision_core.evaluation import classification, detection
-from vision_core.evaluation.ground import common_ground
+from vision_core.evaluation.ground import common_ground, with_boxes
 from vision_core.evaluation.intervals import Drawing, drawings
 from vision_core.evaluation.records import ClassificationResults, DetectionResults, FoundBoxes, TrueBoxes
 from vision_core.evaluation.store import open_evaluation
@@ -364,3 +369,16 @@ def test_the_example_runs_stand_side_by_side_as_their_own_evaluations_say() -> N
     np.testing.assert_array_equal(labels.ground.shown, told.results.shown)  # type: ignore[union-attr]
     gap = differences(boxes, labels, samples=300)["presence_ap"]
     assert gap.low > 0, "the detector knows better what is there"
+
+
+def test_pictures_that_were_cut_out_do_not_stand_on_the_boxes_of_the_whole_ones(tmp_path: Path) -> None:
+    whole = read_dataset(paint_boxed(tmp_path / "data"))
+    evaluation = SimpleNamespace(
+        index=as_classification(whole, "crops", tmp_path / "crops"), data=str(tmp_path / "data"), results=None
+    )
+    evaluation.results = SimpleNamespace(pictures=tuple(evaluation.index.images["path"].to_pylist()))
+    assert with_boxes(cast(Any, evaluation)) is None
+    evaluation.results = SimpleNamespace(pictures=tuple(whole.images["path"].to_pylist()[:1]))
+    found = with_boxes(cast(Any, evaluation))
+    assert found is not None
+    assert found.has_boxes

@@ -24,8 +24,8 @@ from vision_core.data.index import DatasetIndex
 from vision_core.data.wording import digits
 from vision_core.errors import DataError, VisionError
 from vision_core.evaluation.applied import applied_threshold, flattered
-from vision_core.evaluation.ground import Ground, with_boxes
-from vision_core.evaluation.pointing import points_on
+from vision_core.evaluation.ground import with_boxes
+from vision_core.evaluation.pointing import points_said
 from vision_core.evaluation.store import Evaluation, list_evaluations
 from vision_core.evaluation.yardstick import Yardstick, side_by_side
 from vision_core.models.catalogue import get_spec
@@ -124,18 +124,12 @@ def _stand(evaluations: Sequence[Evaluation]) -> list[Yardstick]:
     """
     results, scores = [one.results for one in evaluations], [kept_threshold(one) for one in evaluations]
     index = _boxes_of(evaluations)
-    try:
-        stand = side_by_side(results, index, scores)
-    except DataError:
-        if index is None:
-            raise
-        index = None  # pictures that were cut out of those with boxes
-        stand = side_by_side(results, None, scores)
+    stand = side_by_side(results, index, scores)
     asked = [kept_points(one) for one in evaluations]
     if stand[0].ground.boxes is None or not any(asked):
         return stand
     return side_by_side(
-        results, index, scores, [one if one is None else _points_on(stand[0].ground, one) for one in asked]
+        results, index, scores, [one if one is None else points_said(stand[0].ground, one) for one in asked]
     )
 
 
@@ -144,13 +138,6 @@ def _boxes_of(evaluations: Sequence[Evaluation]) -> DatasetIndex | None:
     if any(one.task == "detection" for one in evaluations):
         return None
     return next((index for one in evaluations if (index := with_boxes(one)) is not None), None)
-
-
-def _points_on(ground: Ground, asked: Mapping[str, Any]) -> np.ndarray:
-    nowhere = [float("nan")] * 2
-    points_xy = np.array([[point or nowhere for point in row] for row in asked["points"]], np.float64)
-    shape = (len(asked["pictures"]), len(asked["class_names"]), 2)
-    return points_on(ground, asked["pictures"], asked["class_names"], points_xy.reshape(shape))
 
 
 def _qualities(stick: Yardstick, samples: int, flattered_by: str) -> dict[str, Quality]:

@@ -105,7 +105,8 @@ def columns_of(class_names: Sequence[str], name: str) -> list[int]:
 
 
 def with_boxes(evaluation: Evaluation) -> DatasetIndex | None:
-    """The data set with the boxes of an evaluation's pictures; None where nobody drew any, or the data set is gone."""
+    """The data set with the boxes of an evaluation's pictures; None where nobody drew any, where the pictures were cut
+    out of those with boxes, or where the data set is gone."""
     from vision_core.training.task_data import open_data
 
     try:
@@ -114,7 +115,9 @@ def with_boxes(evaluation: Evaluation) -> DatasetIndex | None:
             index = open_data(evaluation.data, None)
     except VisionError:
         return None
-    return index if index.has_boxes else None
+    if not index.has_boxes or not set(evaluation.results.pictures) <= set(index.images["path"].to_pylist()):
+        return None
+    return index
 
 
 def _truth(results: Sequence[Results], index: DatasetIndex | None) -> Ground:

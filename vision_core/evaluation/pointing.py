@@ -6,12 +6,12 @@ points_xy = points(classifier, paths, ground, progress)      # for yardstick.sid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -83,6 +83,14 @@ def points_on(ground: Ground, pictures: Sequence[str], class_names: Sequence[str
     known = np.ix_(rows >= 0, labels >= 0)
     found[known] = points_xy[np.ix_(rows[rows >= 0], labels[labels >= 0])]
     return found
+
+
+def points_said(ground: Ground, said: Mapping[str, Any]) -> np.ndarray:
+    """What `vision_core.evaluation.asked.points` found, for another ground; as `points_on`."""
+    nowhere = [float("nan")] * 2
+    points_xy = np.array([[point or nowhere for point in row] for row in said["points"]], np.float64)
+    shape = (len(said["pictures"]), len(said["class_names"]), 2)
+    return points_on(ground, said["pictures"], said["class_names"], points_xy.reshape(shape))
 
 
 def peak(

@@ -17,6 +17,7 @@ from vision_core.evaluation import comparison_charts, interval_charts
 from vision_core.evaluation.applied import applied_threshold, counted_from, flattered
 from vision_core.evaluation.ground import with_boxes
 from vision_core.evaluation.interval_charts import Bar
+from vision_core.evaluation.pointing import points_said
 from vision_core.evaluation.store import Evaluation
 from vision_core.evaluation.yardstick import QUESTIONS, Yardstick, side_by_side
 
@@ -79,8 +80,7 @@ def _sticks(key: tuple, _evaluations: list[Evaluation], _points: list[dict | Non
     first = side_by_side(results, index, scores)
     if not any(_points):
         return first
-    ground = first[0].ground
-    where = [None if asked is None else _on_ground(asked, ground.pictures, ground.class_names) for asked in _points]
+    where = [None if asked is None else points_said(first[0].ground, asked) for asked in _points]
     return side_by_side(results, index, scores, where)
 
 
@@ -89,18 +89,6 @@ def _boxes_of(evaluations: Sequence[Evaluation]) -> DatasetIndex | None:
     if any(one.task == "detection" for one in evaluations):
         return None
     return next((index for one in evaluations if (index := with_boxes(one)) is not None), None)
-
-
-def _on_ground(asked: dict, pictures: Sequence[str], class_names: Sequence[str]) -> np.ndarray:
-    """Where a classifier points, on other pictures and classes than it was asked about; nan where it was not."""
-    rows = {path: row for row, path in enumerate(asked["pictures"])}
-    columns = {name: column for column, name in enumerate(asked["class_names"])}
-    found = np.full((len(pictures), len(class_names), 2), np.nan)
-    for row, path in enumerate(pictures):
-        for column, name in enumerate(class_names):
-            if path in rows and name in columns and (point := asked["points"][rows[path]][columns[name]]) is not None:
-                found[row, column] = point
-    return found
 
 
 def _ends(key: tuple, sticks: list[Yardstick], names: Sequence[str]) -> list[Ends]:

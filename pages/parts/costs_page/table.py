@@ -59,6 +59,7 @@ def draw(rows: Sequence[Row], key: str) -> None:
     st.dataframe(
         frame,
         hide_index=True,
+        placeholder="—",
         height=height,
         key=f"bench_table_{key}",
         column_config=_columns(heads, columns),

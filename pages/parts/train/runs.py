@@ -62,6 +62,11 @@ def draw(open_id: str, is_active: bool) -> None:
 
 
 def _list(open_id: str, is_active: bool) -> None:
+    with told():
+        _draw_list(open_id, is_active)
+
+
+def _draw_list(open_id: str, is_active: bool) -> None:
     found = every()
     if is_active and not any(one.record.is_active for one in found):
         st.rerun()  # nothing to follow any more

@@ -119,15 +119,30 @@ def test_a_power_law_is_found_again(a: float, b: float, labels: list[int]):
     assert law.at(2 * max(labels)).value == pytest.approx(a * (2.0 * max(labels)) ** -b, rel=1e-6)
 
 
-def test_the_line_is_that_of_least_squares_for_every_drawing():
+def test_the_line_is_that_of_least_squares():
     random = np.random.default_rng(0)
-    labels, errors = [30, 75, 150, 300], random.uniform(0.1, 0.9, (50, 4))
-    law = curves.fit(labels, errors)
-    assert law is not None
-    for number, row in enumerate(errors):
+    labels = [30, 75, 150, 300]
+    for row in random.uniform(0.1, 0.9, (50, 4)):
+        law = curves.fit(labels, row[None])
+        assert law is not None
         slope, start = np.polyfit(np.log(labels), np.log(row), 1)
-        assert law.b[number] == pytest.approx(-slope, abs=1e-9)
-        assert law.a[number] == pytest.approx(np.exp(start), rel=1e-9)
+        assert law.b[0] == pytest.approx(-slope, abs=1e-9)
+        assert law.a[0] == pytest.approx(np.exp(start), rel=1e-9)
+
+
+def test_every_drawing_has_a_line_of_its_own_and_a_bad_fit_says_little():
+    labels = np.array([30, 75, 150, 300])
+    on_lines = np.array([[a * labels**-b for a, b in ((1.0, 0.3), (1.2, 0.2), (0.8, 0.4))]])[0]
+    law = curves.fit(labels.tolist(), on_lines)
+    assert law is not None
+    assert law.b.tolist() == pytest.approx([0.3, 0.2, 0.4]), "nothing to turn about where points lie on their line"
+    bent = labels**-0.3 * np.array([1.2, 0.8, 0.85, 1.15])
+    widths = []
+    for errors in (labels**-0.3, bent):
+        law = curves.fit(labels.tolist(), np.repeat(errors[None], 200, axis=0))
+        assert law is not None
+        widths.append(law.gain(500).high - law.gain(500).low)
+    assert widths[1] > 0.01 > widths[0]
 
 
 def test_a_curve_tells_what_more_labels_would_buy_and_how_surely():

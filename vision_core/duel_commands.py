@@ -125,6 +125,8 @@ class _Teller:
 
 
 def _print(result: Mapping[str, Any]) -> None:
+    from vision_core.duel.charts import in_words
+    from vision_core.duel.plan import FIGURE_OF
     from vision_core.evaluation.yardstick import QUESTIONS
 
     every = result["contenders"]
@@ -140,6 +142,7 @@ def _print(result: Mapping[str, Any]) -> None:
         print(f"  {title:14}" + "".join(f"{'-' if value is None else f'{value:.2f}':>30}" for value in values))
     hours = [(one["labels"] or {}).get("hours") for one in every]
     print(f"  {'labelling, h':14}" + "".join(f"{'-' if value is None else f'{value:.2f}':>30}" for value in hours))
+    print("\n".join(in_words(result, FIGURE_OF[result["question"]])))
     for note in result["notes"] + result["ground_notes"]:
         print(f"Note: {note}")
 

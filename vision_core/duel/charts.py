@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vision_core.charts import COLOURS, FRAME_PX, LEGEND_PX, escape, new_figure
-from vision_core.data.charts import sentence
+from vision_core.charts import COLOURS, FRAME_PX, LEGEND_PX, escape
+from vision_core.costs.cost_charts import log_axis
+from vision_core.data.charts import framed, sentence
 from vision_core.duel.plan import KINDS, TITLES
 from vision_core.errors import SettingsError
 from vision_core.evaluation.yardstick import FIGURES, LOWER_IS_BETTER
@@ -52,7 +53,7 @@ def learning_curves(result: Mapping[str, Any], figure: str, axis: str = "picture
     drawn = [(kind, curve) for kind, curve in result.get("curves", {}).items() if len(_known(curve, figure, axis)) > 1]
     if not drawn:
         return sentence("There is no curve of this: it takes two shares of the labels, and somebody who can say.")
-    chart = new_figure(_HEIGHT_PX + FRAME_PX + LEGEND_PX)
+    chart = framed(_HEIGHT_PX + FRAME_PX + LEGEND_PX, AXES[axis], TITLE_OF[figure])
     scale = 1 if figure in LOWER_IS_BETTER else 100
     for kind, curve in drawn:
         number = KINDS.index(kind)
@@ -60,8 +61,10 @@ def learning_curves(result: Mapping[str, Any], figure: str, axis: str = "picture
         _add_points(chart, kind, points, figure, axis, scale, number)
         _add_law(chart, kind, curve, points, figure, axis, scale, number)
     chart.update_layout(showlegend=True)
-    chart.update_xaxes(title=AXES[axis], type="log", dtick="D2" if axis != "hours" else None)
-    chart.update_yaxes(title=TITLE_OF[figure], rangemode="tozero" if figure in LOWER_IS_BETTER else "normal")
+    traces: tuple[Any, ...] = tuple(chart.data)
+    ends = [value for trace in traces for value in (min(trace.x), max(trace.x))]
+    chart.update_xaxes(log_axis(min(ends), max(ends)))
+    chart.update_yaxes(rangemode="tozero" if figure in LOWER_IS_BETTER else "normal")
     return chart
 
 

@@ -201,7 +201,8 @@ def prepare(config: TrainConfig, kept: Path | None = None, progress: Stage | Non
     if kept is not None and (kept / "index.json").is_file():
         index = DatasetIndex.load(kept)
     else:
-        index = _with_splits(for_task(open_data(config.data, progress), config), config.seed, progress)
+        # Pictures are divided before anything is cut out of them: crops of one picture stay on one side.
+        index = for_task(_with_splits(open_data(config.data, progress), config.seed, progress), config)
         if kept is not None:
             index.save(kept)
     multi_label = config.task == "classification" and bool((_label_counts(index) != 1)[_labelled(index)].any())

@@ -177,8 +177,6 @@ def test_what_ended_a_week_ago_is_forgotten(ask: str, monkeypatch: pytest.Monkey
     background.start("light", {"file": "new"}) if ask == "start" else background.works("light")
     assert not any(work.folder.exists() for work in [*ended_ones, damaged])
     assert all(work.folder.exists() for work in [young, *running, other, seen])
-    left = {path.name for path in (background.settings().home / "work").glob("*.lock")}
-    assert not left & {f"{work.folder.name}.lock" for work in ended_ones}
 
 
 def test_what_is_being_started_again_is_not_forgotten() -> None:

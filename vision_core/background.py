@@ -138,9 +138,11 @@ def start(what: str, arguments: Mapping[str, Any]) -> Work:
     if what not in CALLS:
         raise SettingsError(f"{what!r} cannot be done in the background; there is {', '.join(CALLS)}.")
     _forget_old(what)
-    folder = ensure_folder(_folder(what, arguments))
+    folder = _folder(what, arguments)
     work, files = Work(folder), RunFolder(folder)
+    ensure_folder(folder.parent)
     with FileLock(folder.with_suffix(".lock")):
+        ensure_folder(folder)
         if (folder / ASKED).is_file() and work.is_active:
             return work
         try:
@@ -164,8 +166,7 @@ def _forget_old(what: str) -> None:
                 continue
             with FileLock(folder.with_suffix(".lock"), timeout=0):  # nobody starts it again meanwhile
                 if not _goes_on(folder):
-                    shutil.rmtree(folder, ignore_errors=True)
-                    folder.with_suffix(".lock").unlink(missing_ok=True)
+                    shutil.rmtree(folder, ignore_errors=True)  # the lock stays: somebody may be waiting for it
 
 
 def _touched(folder: Path) -> float:

@@ -60,11 +60,18 @@ def evaluate(
     """Judge a run's best weights on pictures it was not trained on; what is kept and still true is not done again."""
     found = open_run(run)
     score = None if keep_threshold in (None, "best") else _score(keep_threshold)
+    task = found.config().task
+    if keep_temperature and task == "detection":
+        raise SettingsError("--keep-temperature is for the scores of a classifier; this run detects.")
+    if keep_threshold is not None and task == "classification":
+        raise SettingsError("--keep-threshold is for the boxes of a detector; this run classifies.")
     from vision_core.evaluation import keeping
     from vision_core.evaluation.store import evaluate_run
 
-    forgotten = keeping.forget(found.path) if forget else []
     evaluation = evaluate_run(found.path, data, split, Stages(), again)
+    forgotten = keeping.forget(found.path) if forget else []  # only once all else is known to be right
+    if forgotten:
+        evaluation = evaluate_run(found.path, data, split, Stages())
     kept = [keeping.keep_temperature(evaluation, Stages())] if keep_temperature else []
     kept += [keeping.keep_threshold(evaluation, score, Stages())] if keep_threshold is not None else []
     if keep_temperature:
@@ -125,9 +132,12 @@ def _print_class(row: dict[str, Any]) -> None:
 
 def _score(text: str | None) -> float:
     try:
-        return float(text or "")
+        score = float(text or "")
     except ValueError:
-        raise SettingsError(f"--keep-threshold takes best or a score between 0 and 1, not {text!r}.") from None
+        score = -1.0
+    if not 0 <= score <= 1:
+        raise SettingsError(f"--keep-threshold takes best or a score between 0 and 1, not {text!r}.")
+    return score
 
 
 def _print_kept(kept: Kept) -> None:

@@ -21,7 +21,7 @@ from vision_core.duel.plan import KINDS, DuelPlan
 from vision_core.duel.two_stage import LEAST_SCORE, one_box_an_object
 from vision_core.duel.verdict import Standing, verdict
 from vision_core.errors import DataError, SettingsError
-from vision_core.evaluation.intervals import Interval
+from vision_core.evaluation.intervals import ALL_ALIKE, Interval
 from vision_core.evaluation.records import ClassificationResults, DetectionResults, FoundBoxes, TrueBoxes
 from vision_core.run_folder import create_run
 from vision_core.training.config import make_config
@@ -167,8 +167,9 @@ def test_no_line_without_points_enough():
 
 def test_overlapping_boxes_are_one_object_whatever_they_were_taken_for():
     boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60], [0, 0, 10, 10], [80, 80, 90, 90.0]])
+    boxes = boxes[[0, 1, 2, 4, 3]]
     found = FoundBoxes(
-        np.array([0, 0, 0, 1, 0]), boxes, np.array([0.4, 0.9, 0.3, 0.8, LEAST_SCORE / 2]), np.array([1, 2, 0, 0, 0])
+        np.array([0, 0, 0, 0, 1]), boxes, np.array([0.4, 0.9, 0.3, LEAST_SCORE / 2, 0.8]), np.array([1, 2, 0, 0, 0])
     )
     kept, scores = one_box_an_object(found, 0)
     assert kept.tolist() == [[1, 0, 11, 10], [50, 50, 60, 60]]
@@ -255,6 +256,17 @@ def test_who_cannot_say_is_named_and_does_not_win():
     assert "Classification cannot say." in found.sentence
     with pytest.raises(DataError, match="None of the contenders answers 'How many\\?'"):
         verdict([standing("classification", None)], "count", {})
+
+
+def test_a_gap_that_no_drawing_changes_is_no_tie():
+    same = Interval(-1.0, math.nan, math.nan, note=ALL_ALIKE)
+    found = verdict(
+        [standing("classification", 0.0, 5), standing("detection", 1.0, 50)],
+        "where",
+        {("classification", "detection"): same},
+    )
+    assert (found.task, found.beaten) == ("detection", ("classification",))
+    assert "measurably the best" in found.sentence
 
 
 def test_fewer_objects_counted_wrong_are_better():

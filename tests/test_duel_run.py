@@ -18,9 +18,10 @@ from vision_core.data.library import add_shelf
 from vision_core.duel.fight import fight
 from vision_core.duel.folder import DuelFolder
 from vision_core.duel.plan import DuelPlan
-from vision_core.errors import DataError, SettingsError
+from vision_core.errors import ModelError, SettingsError
 from vision_core.evaluation.store import list_evaluations
-from vision_core.run_folder import list_run_folders
+from vision_core.run_folder import create_run, list_run_folders
+from vision_core.training.config import make_config
 from vision_core.training.examples import install_examples
 
 ROOT = Path(__file__).parent.parent
@@ -130,7 +131,7 @@ def test_without_boxes_a_pretrained_detector_stands_against_the_classifier(tmp_p
     for one in result["contenders"]:
         assert one["figures"]["presence_ap"] is not None
         assert [one["figures"][name] for name in ("count_mae", "pointing", "ap50")] == [None] * 3
-    with pytest.raises(DataError, match="How many"):
+    with pytest.raises(SettingsError, match="nobody can tell 'count'"):
         fight(DuelFolder.create(tmp_path / "other", DuelPlan.from_json(plan.to_json() | {"question": "count"})))
 
 
@@ -185,6 +186,25 @@ def test_a_lesson_with_too_few_labels_is_left_out_and_said(tmp_path: Path, monke
     assert np.isin(["boxes-100", "crops-100", "pictures-100"], list(DuelFolder(tmp_path / "duel").runs())).all()
 
 
+def test_what_would_end_it_late_is_refused_before_it_begins(tmp_path: Path):
+    data = paint_boxed(tmp_path / "data")
+    empty = create_run(make_config(str(data), "classification", "tf_efficientnet_lite0"))
+    for number, (changes, kind, sentence) in enumerate(
+        (
+            ({"detector": "yolov9tt"}, ModelError, "yolov9tt"),
+            ({"detector": "resnet18"}, ModelError, "does classification, not detection"),
+            ({"classifier": str(empty.path)}, ModelError, "class_names|no weights"),
+            ({"price": "a castle"}, SettingsError, "a castle"),
+            ({"device": "abacus"}, SettingsError, "abacus"),
+        )
+    ):
+        duel = DuelFolder.create(tmp_path / f"duel-{number}", DuelPlan.from_json({"data": str(data)} | changes))
+        with pytest.raises(kind, match=sentence):
+            fight(duel)
+        assert duel.files.read("status.json")["state"] == "failed"
+    assert len(list_run_folders()) == 1, "nothing was begun"
+
+
 def test_a_budget_of_minutes_leaves_fewer_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from vision_core.duel import fight as module
     from vision_core.training import estimate
@@ -215,4 +235,6 @@ def test_bad_arguments_are_one_line_and_leave_no_folder(tmp_path: Path):
         assert sentence in (said / "err").read_text()
         assert not (tmp_path / "duel").exists()
     assert exit_status("duel", "--out", tmp_path / "nothing", said=said) == 2
-    assert "is not a duel's folder" in (said / "err").read_text()
+    assert "give --data to begin one" in (said / "err").read_text()
+    assert exit_status("duel", "--out", tmp_path / "nothing", "--seed", "2", said=said) == 2
+    assert "give --data too" in (said / "err").read_text()

@@ -32,7 +32,7 @@ def duel(
     question: Annotated[str, typer.Option(help="What decides: presence, count or where.")] = "presence",
     contenders: Annotated[str, typer.Option(help="Two or all of classification, detection, two-stage.")] = "",
     shares: Annotated[str, typer.Option(help="Shares of the pictures to learn from; 1: no learning curves.")] = "",
-    minutes: Annotated[float, typer.Option(help="Training of each contender at the most; 0: no limit.")] = 0.0,
+    minutes: Annotated[float, typer.Option(help="Training of each network at the most; 0: no limit.")] = 0.0,
     usd: Annotated[float, typer.Option(help="The same in US dollars; 0: no limit.")] = 0.0,
     price: Annotated[str, typer.Option(help="Entry of the price list; its first by default.")] = "",
     epochs: Annotated[int | None, typer.Option(help="In place of the preset's.")] = None,
@@ -46,7 +46,7 @@ def duel(
     The same command goes on with a duel that was stopped; so does --out alone.
     """
     from vision_core.duel.fight import fight
-    from vision_core.duel.folder import DuelFolder
+    from vision_core.duel.folder import DUEL, DuelFolder
     from vision_core.duel.plan import CLASSIFIER, DETECTOR, KINDS, SHARES, DuelPlan
 
     if data:
@@ -67,6 +67,11 @@ def duel(
         )
         folder = DuelFolder.create(out.resolve(), plan)
     else:
+        changed = any((classifier, detector, contenders, shares, price, device, minutes, usd, seed, epochs is not None))
+        if changed or (preset, question) != ("instant", "presence"):
+            raise SettingsError("--out alone goes on with a duel as it was asked: give --data too, or no other option.")
+        if not (out / DUEL).is_file():
+            raise SettingsError(f"--out {str(out)!r} holds no duel to go on with: give --data to begin one.")
         folder = DuelFolder.open(out.resolve())
     result = fight(folder, None if quiet else _Teller())
     if result["state"] != "finished":

@@ -13,7 +13,7 @@ from vision_core.duel.costs import Learned, learned, measure
 from vision_core.duel.folder import DuelFolder
 from vision_core.duel.judging import SAMPLES, Said, drawings, gaps, set_side_by_side
 from vision_core.duel.parts import Part, lessons_of
-from vision_core.duel.plan import TITLES
+from vision_core.duel.plan import FIGURE_OF, TITLES
 from vision_core.duel.verdict import Standing, verdict
 from vision_core.evaluation.intervals import Interval
 from vision_core.evaluation.records import DetectionResults
@@ -80,7 +80,7 @@ def _runs_of(kind: str, share: float, runs: Mapping[str, RunFolder]) -> list[Run
 
 def _model(duel: DuelFolder, runs: Sequence[RunFolder]) -> str:
     """As `bench` takes it; a detector that was trained elsewhere by its name."""
-    return ">".join(str(run.path) for run in runs) or duel.plan().detector
+    return ">".join(str(run.path.resolve()) for run in runs) or duel.plan().detector
 
 
 def _contender(
@@ -113,8 +113,6 @@ def _verdict(
     apart: Mapping[tuple[str, str], Mapping[str, Interval]],
     question: str,
 ) -> dict[str, Any]:
-    from vision_core.duel.plan import FIGURE_OF
-
     figure = FIGURE_OF[question]
     standings = [
         Standing(kind, models[kind], yardstick.figures[figure], rows.get(kind, {}).get("latency_ms_p50"))
@@ -174,8 +172,9 @@ def _law(name: str, taught: Sequence[Learned], drawn: Sequence[Mapping[str, np.n
     }
 
 
-def _plain(gap: Interval) -> dict[str, float]:
-    return {"gap": gap.value, "low": gap.low, "high": gap.high}
+def _plain(gap: Interval) -> dict[str, float | str | None]:
+    ends = (None, None) if math.isnan(gap.low) else (gap.low, gap.high)
+    return {"gap": gap.value, "low": ends[0], "high": ends[1], "note": gap.note}
 
 
 def _finite(values: np.ndarray) -> list[float | None]:

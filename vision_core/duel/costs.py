@@ -115,6 +115,11 @@ def measure(
         raise DataError(f"The costs could not be measured: {status['error'] or status['state']}.")
     short = [{name: value for name, value in row.items() if name not in _LONG} for row in bench.rows()]
     by_model = {row["model"]: row for row in short}
-    rows = {kind: by_model[model] for kind, model in models.items() if model in by_model}
+    missing = [kind for kind, model in models.items() if model not in by_model]
+    if missing:
+        raise DataError(f"The costs of {missing[0]} were not measured: the benchmark {bench.id!r} has no row of it.")
+    rows = {kind: by_model[model] for kind, model in models.items()}
+    if any(row["error"] for row in rows.values()):
+        return rows  # told, but measured again the next time
     duel.files.write(COSTS, {"weights": asked, "crops": crops, "bench": bench.id, "rows": rows})
     return rows

@@ -24,11 +24,20 @@ from vision_core.duel.folder import RESULT, DuelFolder
 from vision_core.duel.judging import Said
 from vision_core.duel.parts import Part, parts
 from vision_core.duel.plan import DuelPlan
+from vision_core.duel.preflight import preflight
 from vision_core.duel.two_stage import two_stage
 from vision_core.errors import DataError, SettingsError, TrainingError, VisionError
 from vision_core.run_folder import RunFolder, create_run
 from vision_core.training.pulse import Pulse, Report
 
+JUDGED_ON_VAL = (
+    "There is no test split: all are judged on the validation pictures, by which each network's best epoch was chosen, "
+    "and at the usual thresholds."
+)
+CROPS_OF_ALL = (
+    "With fewer labels, detect, then classify learned to name from a share of all crops, not from those of the "
+    "pictures whose boxes it learned from: its curve is a little too good."
+)
 PARENT = "duel-"
 """What the `parent` of a duel's runs begins with."""
 
@@ -110,6 +119,7 @@ class _Fight:
             raise Cancelled
 
     def result(self) -> dict[str, Any]:
+        preflight(self.plan)
         data, has_boxes = self._data()
         wanted = list(parts(self.plan, has_boxes))
         self.pulse.update(parts=len(wanted) + 1)
@@ -144,6 +154,11 @@ class _Fight:
                 name = str(Path(name).resolve()) if Path(name).exists() else name
             self.duel.settle_data(name)
         if not index.has_boxes:
+            if self.plan.question != "presence":
+                raise SettingsError(
+                    f"Nobody has drawn boxes in {self.plan.data!r}, so nobody can tell {self.plan.question!r}: ask for "
+                    "'presence', or draw boxes."
+                )
             self.notes.append(
                 "Nobody has drawn boxes in these pictures: a pretrained detector stands against the classifier as "
                 "far as it knows the classes, and nobody can tell how many there are or where."
@@ -205,6 +220,9 @@ class _Fight:
         if expected <= min(seconds):
             return config
         epochs = max(1, int(config.epochs * min(seconds) / expected))
+        self.notes.append(
+            f"{config.model} trains for {epochs} of {config.epochs} epochs, to stay within {min(seconds) / 60:.3g} min."
+        )
         frozen = epochs if config.frozen_epochs == config.epochs else min(config.frozen_epochs, epochs - 1)
         return config.changed(epochs=epochs, frozen_epochs=frozen)
 
@@ -245,6 +263,8 @@ class _Fight:
 
             return against_pretrained(self.runs["pictures-100"], self.plan, self.tell)
         found = []
+        if "two-stage" in self.plan.contenders and len(self.plan.shares) > 1:
+            self.notes.append(CROPS_OF_ALL)
         for share in sorted(self.plan.shares, reverse=True):
             for kind in self.plan.contenders:
                 found += self._said_by(kind, share)
@@ -261,6 +281,8 @@ class _Fight:
         judge = partial(evaluate_run, run.path, progress=self.tell)
         data = None if Part(lesson, share).given(self.plan) is None else self.duel.data()
         test = judge(data)
+        if test.split == "val" and JUDGED_ON_VAL not in self.notes:
+            self.notes.append(JUDGED_ON_VAL)
         val = judge(data, "val") if test.split != "val" and "val" in test.index.splits else None
         if kind == "two-stage" and crops is not None:
             name = f"two-stage-{share * 100:g}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vision_core.errors import ModelError
 from vision_core.evaluation import evaluation_file
 from vision_core.evaluation.answers import Answers, answers
 from vision_core.evaluation.box_matching import Stage
@@ -128,6 +129,9 @@ def _points(evaluation: Evaluation, ground: Ground, folder: Path, progress: Stag
         pass
     number_of = {path: number for number, path in enumerate(evaluation.results.pictures)}
     paths = [evaluation.path(number_of[path]) for path in ground.pictures]
-    found = points(load_classifier(str(evaluation.run.path)), paths, ground, progress)
+    try:
+        found = points(load_classifier(str(evaluation.run.path)), paths, ground, progress)
+    except ModelError:  # a network without a map of anything points nowhere, and says so by its silence
+        return None
     evaluation_file.write(file, about, {"points": found})
     return found

@@ -76,7 +76,10 @@ def parts(plan: DuelPlan, has_boxes: bool = True) -> Iterator[Part]:
 
     A contender that is given as a run has no learning curve.
     """
-    kinds = plan.contenders if has_boxes else ("classification",)
+    if not has_boxes:  # a pretrained detector stands against it
+        yield Part("pictures", 1.0)
+        return
+    kinds = plan.contenders
     every: list[tuple[Lesson, ...]] = [lessons_of(kind) for kind in kinds]
     fresh = [own for own in every if all(Part(lesson, 1.0).given(plan) is None for lesson in own)]
     for share in sorted(plan.shares, reverse=True):

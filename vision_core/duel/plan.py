@@ -39,7 +39,7 @@ class DuelPlan:
         preset: as of a run: "instant", "balanced" or "thorough".
         question: what the verdict is about; the yardstick answers all three.
         shares: of the training pictures, on which each contender learns; the last one is 1. One alone: no curves.
-        minutes: what each contender may train at the most on all the pictures, as an estimate before it starts says;
+        minutes: what each network may train at the most on all the pictures, as an estimate before it starts says;
             fewer epochs are run where they would take longer. 0: no limit.
         usd: the same as money, at the price of `price`. 0: no limit.
         price: the entry of the price list that money is reckoned with; "": its first.

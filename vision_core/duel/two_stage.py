@@ -65,8 +65,9 @@ def one_box_an_object(found: FoundBoxes, picture: int) -> tuple[np.ndarray, np.n
     import torch
     from torchvision.ops import nms
 
-    mine = (found.picture == picture) & (found.scores >= LEAST_SCORE)
-    boxes, scores = found.boxes_xyxy[mine], found.scores[mine]
+    mine = slice(*np.searchsorted(found.picture, [picture, picture + 1]))
+    sure = found.scores[mine] >= LEAST_SCORE
+    boxes, scores = found.boxes_xyxy[mine][sure], found.scores[mine][sure]
     order = nms(torch.from_numpy(boxes), torch.from_numpy(scores), MOST_OVERLAP).numpy()
     return boxes[order], scores[order]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from vision_core.duel.plan import FIGURE_OF, TITLES, WORDS
 from vision_core.errors import DataError
-from vision_core.evaluation.intervals import Interval
+from vision_core.evaluation.intervals import ALL_ALIKE, Interval
 from vision_core.evaluation.yardstick import LOWER_IS_BETTER
 
 NAMES: Mapping[str, str] = {
@@ -77,22 +77,28 @@ def verdict(standings: Sequence[Standing], question: str, gaps: Mapping[tuple[st
     beaten = tuple(one.kind for one in able if one is not best and _is_apart(best.kind, one.kind, gaps))
     level = [one for one in able if one.kind not in beaten]
     winner = min(level, key=lambda one: (math.inf if one.latency_ms is None else one.latency_ms, one is not best))
-    said = [_won(winner, best, level, question), *_lost(winner, able, beaten, question), *_cannot(silent)]
+    said = [
+        _won(winner, best, level, question, len(able) > 1),
+        *_lost(winner, able, beaten, question),
+        *_cannot(silent),
+    ]
     return Verdict(winner.kind, winner.model, question, " ".join(said), beaten, silent)
 
 
 def _is_apart(one: str, other: str, gaps: Mapping[tuple[str, str], Interval]) -> bool:
     gap = gaps.get((one, other)) or gaps.get((other, one))
-    return gap is not None and (gap.low > 0 or gap.high < 0)
+    return gap is not None and (gap.low > 0 or gap.high < 0 or (gap.note == ALL_ALIKE and gap.value != 0))
 
 
-def _won(winner: Standing, best: Standing, level: Sequence[Standing], question: str) -> str:
+def _won(winner: Standing, best: Standing, level: Sequence[Standing], question: str, others_answer: bool) -> str:
     has = f"{TITLES[winner.kind]} has {_figure(winner, question)}"
     asked = f"For “{WORDS[question]}” choose {TITLES[winner.kind].lower()}:"
     if len(level) == 1:
-        return f"{asked} {has}, and no other comes near."
+        return f"{asked} {has}{', measurably the best' if others_answer else ', and no other can say'}."
     others = " and ".join(TITLES[one.kind].lower() for one in level if one is not winner)
     quickest = "it is the quickest of those that these pictures cannot tell apart"
+    if any(one.latency_ms is None for one in level):
+        quickest = "it is the quickest measured of those that these pictures cannot tell apart"
     if winner.latency_ms is None:
         quickest = "it has the best figure of those that these pictures cannot tell apart"
     more = "" if winner is best else f" (the best figure: {_figure(best, question)})"

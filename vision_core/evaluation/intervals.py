@@ -22,6 +22,8 @@ from vision_core.errors import DataError, SettingsError
 Statistic = Callable[[np.ndarray], np.ndarray]
 Statistics = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 Progress = Callable[[str, int, int], None]
+ALL_ALIKE = "every drawing of these pictures gives the same"
+"""The note of a figure that no drawing changes: it has no interval, and no doubt that drawing could show."""
 _CHUNK_CELLS = 2_000_000
 _JACKKNIFE_PARTS = 500
 _FEW = 10
@@ -169,7 +171,7 @@ def endpoints(value: float, drawn: np.ndarray, how: Drawing = DRAWING, without: 
     if np.isnan(value) or len(defined) < _LEAST_DEFINED * len(drawn):
         return unknown(value, how, "too few pictures: many drawings of them cannot tell it")
     if np.ptp(defined) <= 1e-12 * max(1.0, abs(value)):
-        return unknown(value, how, "every drawing of these pictures gives the same")
+        return unknown(value, how, ALL_ALIKE)
     tails = np.array([1 - how.confidence, 1 + how.confidence]) / 2
     if how.method == "bca" and without is not None:
         corrected = _corrected(value, defined, without, tails)

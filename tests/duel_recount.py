@@ -53,7 +53,7 @@ def presence(shown: np.ndarray, scores: np.ndarray, there: np.ndarray) -> dict[s
 
 def ap50(arrays: dict[str, np.ndarray]) -> float:
     """By pycocotools."""
-    truth = COCO()
+    truth: Any = COCO()
     labels = sorted({*arrays["truth_labels"].tolist()})
     boxes: dict[str, list[Any]] = defaultdict(list)
     for kind in ("truth", "found"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,11 +19,16 @@ from vision_core.data.library import add_shelf
 from vision_core.duel.fight import fight
 from vision_core.duel.folder import DuelFolder
 from vision_core.duel.plan import DuelPlan
-from vision_core.errors import ModelError, SettingsError
-from vision_core.evaluation.store import list_evaluations
+from vision_core.duel.preflight import check_unseen
+from vision_core.duel.two_stage import two_stage
+from vision_core.errors import DataError, ModelError, SettingsError
+from vision_core.evaluation.records import DetectionResults
+from vision_core.evaluation.store import evaluate_run, list_evaluations
 from vision_core.run_folder import create_run, list_run_folders
+from vision_core.runs import read_run
 from vision_core.training.config import make_config
 from vision_core.training.examples import install_examples
+from vision_core.training.task_data import prepare
 
 ROOT = Path(__file__).parent.parent
 KILLS = int(os.environ.get("WHATWHERE_KILLS", "3"))
@@ -63,6 +69,8 @@ def test_runs_that_are_there_duel_without_training_and_the_figures_are_those_of_
     low, high = (pair["figures"]["presence_ap"][end] for end in ("low", "high"))
     assert low <= pair["figures"]["presence_ap"]["gap"] <= high
     assert json.loads((tmp_path / "duel" / "result.json").read_text()) == json.loads(json.dumps(result))
+    shutil.rmtree(detector)
+    assert fight(DuelFolder(tmp_path / "duel"))["verdict"] == result["verdict"], "what is done is not done again"
 
 
 def figures(result: dict[str, Any]) -> list[Any]:
@@ -138,16 +146,24 @@ def test_without_boxes_a_pretrained_detector_stands_against_the_classifier(tmp_p
 def test_data_without_splits_are_brought_in_so_that_all_learn_from_the_same_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    from vision_core.data.library import list_datasets
     from vision_core.duel import fight as module
 
     data = paint_boxed(tmp_path / "data", train=12) / "train"
     asked = []
-    monkeypatch.setattr(module._Fight, "_train", lambda self, part, data, boxes: asked.append((part.name, data)))
+    monkeypatch.setattr(module._Fight, "_train", lambda self, part, data, index: asked.append((part.name, data)))
     monkeypatch.setattr(module._Fight, "_said", lambda self, boxes: [])
     monkeypatch.setattr(module, "account", lambda *given: {})
     folder = DuelFolder.create(tmp_path / "duel", DuelPlan(data=str(data), shares=(1,)))
+    settle, unkept = DuelFolder.settle_data, []
+    monkeypatch.setattr(DuelFolder, "settle_data", lambda self, *said: unkept.append(said))  # killed before it wrote
     fight(folder)
-    fight(folder)
+    monkeypatch.setattr(DuelFolder, "settle_data", settle)
+    for _ in range(2):
+        (folder.path / "status.json").unlink()
+        fight(folder)
+    assert unkept
+    assert len(list_datasets()) == 1, "not brought in twice"
     (dataset,) = {name for _, name in asked}
     from vision_core.data.library import get_dataset
 
@@ -162,7 +178,7 @@ def test_a_wish_to_stop_is_granted_and_a_second_process_is_refused(tmp_path: Pat
     data = paint_boxed(tmp_path / "data")
     folder = DuelFolder.create(tmp_path / "duel", DuelPlan(data=str(data)))
 
-    def stop(self: Any, part: Any, data: str, boxes: bool) -> None:
+    def stop(self: Any, part: Any, data: str, index: Any) -> None:
         self.duel.files.ask("cancel")
         self.tell("Training")
 
@@ -171,6 +187,90 @@ def test_a_wish_to_stop_is_granted_and_a_second_process_is_refused(tmp_path: Pat
     assert folder.files.read("status.json")["state"] == "cancelled"
     with FileLock(folder.path / ".lock"), pytest.raises(SettingsError, match="Another process"):
         fight(folder)
+
+
+def test_a_run_that_was_made_before_anybody_could_say_whose_it_is_is_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from vision_core.duel import fight as module
+
+    data = paint_boxed(tmp_path / "data")
+    monkeypatch.setattr(module._Fight, "_execute", lambda self, run: None)
+    monkeypatch.setattr(module._Fight, "_said", lambda self, boxes: [])
+    monkeypatch.setattr(module, "account", lambda *given: {})
+    folder = DuelFolder.create(tmp_path / "duel", DuelPlan(data=str(data), shares=(1,)))
+    fight(folder)
+    before = folder.runs()
+    for name in ("parts.json", "status.json"):
+        (folder.path / name).unlink()
+    fight(folder)
+    assert folder.runs() == before
+    assert len(list_run_folders()) == len(before)
+
+
+def test_pictures_that_changed_meanwhile_end_a_duel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from vision_core.duel import fight as module
+
+    data = paint_boxed(tmp_path / "data")
+    monkeypatch.setattr(module._Fight, "_train", lambda self, part, data, index: None)
+    monkeypatch.setattr(module._Fight, "_said", lambda self, boxes: [])
+    monkeypatch.setattr(module, "account", lambda *given: {})
+    folder = DuelFolder.create(tmp_path / "duel", DuelPlan(data=str(data), shares=(1,)))
+    fight(folder)
+    (folder.path / "status.json").unlink()
+    fight(folder)
+    (folder.path / "status.json").unlink()
+    truth = data / "train" / "_annotations.coco.json"
+    coco = json.loads(truth.read_text())
+    coco["annotations"][0]["category_id"] = (coco["annotations"][0]["category_id"] + 1) % 3
+    truth.write_text(json.dumps(coco))
+    with pytest.raises(DataError, match="changed since this duel began"):
+        fight(folder)
+
+
+def test_a_given_run_that_learned_from_the_judged_pictures_is_refused(tmp_path: Path):
+    data = paint_boxed(tmp_path / "data")
+    index = prepare(make_config(str(data), "detection", "yolov9t")).index
+    run = create_run(make_config(str(data), "detection", "yolov9t"))
+    index.save(run.path / "data")
+    check_unseen(run, index)
+    shutil.copytree(data, tmp_path / "copy")  # the same pictures elsewhere, taught to it
+    shutil.copy(tmp_path / "copy" / "val" / "1.png", tmp_path / "copy" / "train" / "5.png")
+    taught = create_run(make_config(str(tmp_path / "copy"), "detection", "yolov9t"))
+    prepare(taught.config(), taught.path / "data")
+    with pytest.raises(SettingsError, match=r"learned from 1 of the 2 pictures.*'1.png'"):
+        check_unseen(taught, index)
+
+
+@pytest.mark.slow
+def test_a_first_stage_of_its_own_finds_objects_whatever_they_are(tmp_path: Path):
+    data = paint_boxed(tmp_path / "data")
+    plan = DuelPlan(
+        data=str(data),
+        contenders=("detection", "two-stage"),
+        first_stage="class-agnostic",
+        shares=(1,),
+        epochs=1,
+        device="cpu",
+        question="count",
+    )
+    folder = DuelFolder.create(tmp_path / "duel", plan)
+    result = fight(folder)
+    runs = folder.runs()
+    assert set(runs) == {"boxes-100", "objects-100", "crops-100"}
+    assert read_run(runs["objects-100"])[1] == ("object",)
+    both = result["contenders"]
+    assert [one["task"] for one in both] == ["detection", "two-stage"]
+    assert both[1]["runs"] == [str(runs["objects-100"]), str(runs["crops-100"])]
+    assert both[0]["labels"]["boxes"] == both[1]["labels"]["boxes"]
+    objects, file = evaluate_run(runs["objects-100"]), folder.path / "two-stage-100-val.safetensors"
+    kept = two_stage(objects, runs["crops-100"], file, data=str(data))
+    aware = evaluate_run(runs["boxes-100"]).results
+    assert isinstance(aware, DetectionResults)
+    assert kept.class_names == aware.class_names
+    for name in ("picture", "boxes_xyxy", "labels", "crowd"):
+        assert np.array_equal(getattr(kept.truth, name), getattr(aware.truth, name)), "judged by the same truth"
+    assert both[1]["figures"]["count_mae"] is not None
 
 
 @pytest.mark.slow

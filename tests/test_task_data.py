@@ -13,6 +13,7 @@ import pytest
 from painted_data import COLOURS, config, photos, scenes
 from PIL import Image
 
+from vision_core.data.tasks import OBJECT
 from vision_core.errors import DataError
 from vision_core.training.task_data import TaskData, prepare
 
@@ -138,6 +139,23 @@ def test_crops_that_were_cut_halfway_are_cut_again(tmp_path: Path, workspace: Pa
         with pytest.raises(OSError, match="No space"):
             data_of(folder, labels_from="crops")
     assert len(data_of(folder, labels_from="crops").index) == 4
+
+
+def test_a_share_of_crops_or_objects_is_of_the_pictures_that_a_detector_learns_from(tmp_path: Path):
+    scenes(tmp_path / "data", {"train": 24, "val": 6})
+    quarter = data_of(tmp_path / "data", "detection", data_fraction=0.25)
+    learned = {Path(path).stem for path in paths(quarter, "train")}
+    objects = data_of(tmp_path / "data", "detection", labels_from="objects", data_fraction=0.25)
+    assert {Path(path).stem for path in paths(objects, "train")} == learned
+    assert objects.class_names == (OBJECT,)
+    every = data_of(tmp_path / "data", labels_from="crops")
+    crops = data_of(tmp_path / "data", labels_from="crops", data_fraction=0.25, kept=tmp_path / "kept")
+    sources = {name.rsplit("/", 1)[1].rsplit("-", 2)[0] for name in paths(crops, "train")}
+    assert sources == learned
+    assert len(crops.rows["train"]) == int(quarter.index.objects_per_image[quarter.rows["train"]].sum())
+    assert len(crops.rows["val"]) == len(every.rows["val"])
+    again = data_of(tmp_path / "data", labels_from="crops", data_fraction=0.25, kept=tmp_path / "kept")
+    assert paths(again, "train") == paths(crops, "train"), "the share is not taken twice"
 
 
 def test_weights_make_rare_classes_count_as_much(tmp_path: Path):

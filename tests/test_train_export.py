@@ -18,7 +18,7 @@ from vision_core.data.library import add_shelf
 from vision_core.data.shelf import CLASS_NAMES
 from vision_core.errors import DataError, SettingsError, WeightsError
 from vision_core.models import get_spec
-from vision_core.run_folder import BEST, RunFolder
+from vision_core.run_folder import BEST, RunFolder, list_run_folders
 from vision_core.settings import settings
 from vision_core.training import export, preflight, snippets
 from vision_core.training.checkpoints import save_weights
@@ -184,8 +184,9 @@ def test_the_notebook_trains(tmp_path: Path, workspace: Path) -> None:
         },
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.startswith("1 ")
-    assert (tmp_path / "my-run" / BEST).is_file()
+    assert done.stdout.startswith("finished ")
+    (run,) = list_run_folders()
+    assert (run.path / BEST).is_file()
 
 
 def shelf_config(**changes: Any) -> TrainConfig:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.answered_pictures import detected, presence, single
-from vision_core.evaluation.asked import TWELVE
 from vision_core.evaluation.classification import figures
 from vision_core.evaluation.detection import coco_scores
+from vision_core.evaluation.figure_table import TWELVE
 from vision_core.evaluation.worked import worked
 
 

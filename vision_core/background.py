@@ -19,7 +19,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -32,9 +31,10 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
+from vision_core.apart import start_apart
 from vision_core.errors import DataError, SettingsError, VisionError
 from vision_core.run_folder import STATUS, RunFolder
-from vision_core.settings import REPOSITORY, ensure_folder, settings
+from vision_core.settings import ensure_folder, settings
 from vision_core.training.pulse import ABANDONED, Pulse, may_begin
 
 CALLS: Mapping[str, str] = {
@@ -43,6 +43,7 @@ CALLS: Mapping[str, str] = {
     "points": "vision_core.evaluation.asked:points",
     "intervals": "vision_core.evaluation.asked:intervals",
     "robustness": "vision_core.evaluation.asked:robustness",
+    "report": "vision_core.report.asked:report",
 }
 """What can be asked for, and the function that does it: `f(arguments, progress) -> dict` of plain values."""
 ASKED, RESULT, LOG, GO = "asked.json", "result.json", "log.txt", "go"
@@ -192,20 +193,8 @@ def _identity(pid: int) -> dict[str, Any]:
 
 def _spawn(folder: Path) -> subprocess.Popen[bytes]:
     (folder / GO).unlink(missing_ok=True)
-    paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
-    home = {"WHATWHERE_HOME": str(settings().home), "PYTHONPATH": os.pathsep.join(paths)}
-    with open(folder / LOG, "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "vision_core.background", str(folder.resolve())],
-            cwd=REPOSITORY,
-            env={**os.environ, **home},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    threading.Thread(target=process.wait, name="reaper", daemon=True).start()  # the ended child must not stay a zombie
-    return process
+    arguments = ["-m", "vision_core.background", str(folder.resolve())]
+    return start_apart(arguments, folder / LOG, keep_log=False)
 
 
 def _seconds_left(status: Mapping[str, Any]) -> float | None:

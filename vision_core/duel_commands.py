@@ -31,6 +31,9 @@ def duel(
     preset: Annotated[str, typer.Option(help="instant, balanced or thorough.")] = "instant",
     question: Annotated[str, typer.Option(help="What decides: presence, count or where.")] = "presence",
     contenders: Annotated[str, typer.Option(help="Two or all of classification, detection, two-stage.")] = "",
+    first_stage: Annotated[
+        str, typer.Option(help="Of detect, then classify: class-aware (the detector's boxes) or class-agnostic.")
+    ] = "class-aware",
     shares: Annotated[str, typer.Option(help="Shares of the pictures to learn from; 1: no learning curves.")] = "",
     minutes: Annotated[float, typer.Option(help="Training of each network at the most; 0: no limit.")] = 0.0,
     usd: Annotated[float, typer.Option(help="The same in US dollars; 0: no limit.")] = 0.0,
@@ -55,6 +58,7 @@ def duel(
             classifier=_model(classifier) or CLASSIFIER,
             detector=_model(detector) or DETECTOR,
             contenders=_contenders(contenders) or KINDS,
+            first_stage=first_stage,
             preset=preset,
             question=question,
             shares=_shares(shares) or SHARES,
@@ -68,7 +72,7 @@ def duel(
         folder = DuelFolder.create(out.resolve(), plan)
     else:
         changed = any((classifier, detector, contenders, shares, price, device, minutes, usd, seed, epochs is not None))
-        if changed or (preset, question) != ("instant", "presence"):
+        if changed or (preset, question, first_stage) != ("instant", "presence", "class-aware"):
             raise SettingsError("--out alone goes on with a duel as it was asked: give --data too, or no other option.")
         if not (out / DUEL).is_file():
             raise SettingsError(f"--out {str(out)!r} holds no duel to go on with: give --data to begin one.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vision_core.errors import SettingsError
+from vision_core.notebooks.writer import Step, script, write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ def python_snippet(settings: SnippetSettings) -> str:
     Raises:
         SettingsError: a threshold outside 0..1 or `top_k` below 1.
     """
-    return "\n\n".join(f"# {title}\n{code}" for title, code in _steps(settings)) + "\n"
+    return script(_steps(settings))
 
 
 def notebook(settings: SnippetSettings) -> bytes:
@@ -48,20 +49,14 @@ def notebook(settings: SnippetSettings) -> bytes:
     Raises:
         SettingsError: as `python_snippet`.
     """
-    from nbformat import v4, writes
-
-    intro = "# What, or what and where?\n\nThe same models, picture and thresholds as on the Compare page. "
-    cells = [v4.new_markdown_cell(intro + "Run it where `vision_core` and the picture are.")]
-    for title, code in _steps(settings):
-        cells += [v4.new_markdown_cell(f"## {title}"), v4.new_code_cell(code)]
-    for number, cell in enumerate(cells):
-        cell["id"] = f"step-{number}"  # the same settings give the same file
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return writes(v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})).encode("utf-8")
+    intro = "The same models, picture and thresholds as on the Compare page. "
+    return write(
+        "What, or what and where?", intro + "Run it where `vision_core` and the picture are.", _steps(settings)
+    )
 
 
-def _steps(settings: SnippetSettings) -> list[tuple[str, str]]:
-    """Title and code of each step; the titles hold nothing that a user wrote."""
+def _steps(settings: SnippetSettings) -> list[Step]:
+    """The titles hold nothing that a user wrote."""
     for name, value in (("score", settings.score), ("iou", settings.iou)):
         if not 0 <= value <= 1:
             raise SettingsError(f"{name} {value} is outside 0 to 1.")
@@ -70,12 +65,16 @@ def _steps(settings: SnippetSettings) -> list[tuple[str, str]]:
     last = (settings.pipeline,) if settings.pipeline else ()
     classifiers = _variables("classifier", (*settings.classifiers, *(pair[1] for pair in last)))
     detectors = _variables("detector", (*settings.detectors, *(pair[0] for pair in last)))
-    steps = [("The picture", _opening(settings, bool(classifiers), bool(detectors)))]
-    steps += [("What is it?", _classify(settings, classifiers))] if classifiers else []
-    steps += [("What is there, and where?", _detect(settings, detectors))] if detectors else []
+    opening = _opening(settings, bool(classifiers), bool(detectors))
+    steps = [Step("The picture", "It is upright, whatever the camera said.", opening)]
+    if classifiers:
+        steps.append(Step("What is it?", "One list for the whole picture.", _classify(settings, classifiers)))
+    if detectors:
+        steps.append(Step("What is there, and where?", "A line an object.", _detect(settings, detectors)))
     if settings.pipeline:
         detector, classifier = detectors[settings.pipeline[0]], classifiers[settings.pipeline[1]]
-        steps.append(("What is each object?", _classify_objects(settings, detector, classifier)))
+        code = _classify_objects(settings, detector, classifier)
+        steps.append(Step("What is each object?", "The detector's name first, then the classifier's.", code))
     return steps
 
 

@@ -43,7 +43,9 @@ def train(
     learning_rate: Annotated[str | None, typer.Option(help="Highest rate; auto: found by trying.")] = None,
     augmentation: Annotated[str | None, typer.Option(help="none, light or strong.")] = None,
     fraction: Annotated[float | None, typer.Option(help="Share of the training pictures that is used.")] = None,
-    labels_from: Annotated[str | None, typer.Option(help="labels, presence, majority or crops.")] = None,
+    labels_from: Annotated[
+        str | None, typer.Option(help="labels, presence, majority or crops; objects: a class-agnostic detector.")
+    ] = None,
     start: Annotated[str | None, typer.Option(help="pretrained, scratch, a run's folder or a weights file.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything that chance decides.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 …; the best one by default.")] = None,

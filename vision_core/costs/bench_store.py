@@ -21,8 +21,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,12 +31,12 @@ from uuid import uuid4
 
 import psutil
 
+from vision_core.apart import start_apart
 from vision_core.costs.bench import BenchPlan, short_name
 from vision_core.costs.bench_check import checked
 from vision_core.errors import DataError, SettingsError, VisionError
 from vision_core.run_folder import ABOUT, STATUS, RunFolder
-from vision_core.settings import REPOSITORY, ensure_folder, settings
-from vision_core.training.peers import lone_environment
+from vision_core.settings import ensure_folder, settings
 
 PLAN, ROWS, GO, COSTS = "plan.json", "rows.jsonl", "go", "costs.json"
 _SAME = ("model", "device", "precision", "engine", "batch_size", "threads", "input_size_px")
@@ -217,21 +215,7 @@ def _identity(pid: int) -> dict[str, Any]:
 
 def _spawn(path: Path) -> subprocess.Popen[bytes]:
     """The benchmark's own process, in a session of its own, its words in `log.txt`."""
-    paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
-    home = {"WHATWHERE_HOME": str(settings().home), "PYTHONPATH": os.pathsep.join(paths)}
-    with open(path / "log.txt", "ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "vision_core.costs.bench_work", str(path.resolve())],
-            cwd=REPOSITORY,
-            env=lone_environment() | home,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            creationflags=getattr(subprocess, "DETACHED_PROCESS", 0),
-        )
-    threading.Thread(target=process.wait, name="reaper", daemon=True).start()  # the ended child must not stay a zombie
-    return process
+    return start_apart(["-m", "vision_core.costs.bench_work", str(path.resolve())], path / "log.txt")
 
 
 def _seconds_left(status: dict[str, Any]) -> float | None:

@@ -30,6 +30,7 @@ from vision_core.evaluation.store import Evaluation, list_evaluations
 from vision_core.evaluation.yardstick import Yardstick, side_by_side
 from vision_core.models.catalogue import get_spec
 from vision_core.models.published import published
+from vision_core.runs import is_run
 
 OF_A_THRESHOLD = frozenset({"presence_f1", "count_mae"})
 """Figures for which a thing is there from some score on."""
@@ -98,25 +99,25 @@ def on_the_yardstick(runs: Sequence[str], samples: int = 1000) -> OnTheYardstick
     """
     missing: dict[str, str] = {}
     together: dict[str, Evaluation] = {}
-    stand = []
+    sticks: list[Yardstick] = []
     for run in dict.fromkeys(runs):
         kept = kept_evaluation(run)
         if kept is None:
             missing[run] = NOT_EVALUATED
             continue
         try:
-            stand = _stand([*together.values(), kept])
+            sticks = stand([*together.values(), kept])
         except DataError as error:
             missing[run] = str(error)
             continue
         together[run] = kept
     said = {run: why for run, kept in together.items() if (why := flattered(kept))}
-    of = {run: _qualities(one, samples, said.get(run, "")) for run, one in zip(together, stand, strict=True)}
-    unanswered = {run: one.unanswered for run, one in zip(together, stand, strict=True)}
-    return OnTheYardstick(of, missing, len(stand[0].ground) if stand else 0, unanswered, said)
+    of = {run: _qualities(one, samples, said.get(run, "")) for run, one in zip(together, sticks, strict=True)}
+    unanswered = {run: one.unanswered for run, one in zip(together, sticks, strict=True)}
+    return OnTheYardstick(of, missing, len(sticks[0].ground) if sticks else 0, unanswered, said)
 
 
-def _stand(evaluations: Sequence[Evaluation]) -> list[Yardstick]:
+def stand(evaluations: Sequence[Evaluation]) -> list[Yardstick]:
     """Side by side, each detector at its run's threshold, each classifier with the points that are known.
 
     Raises:
@@ -124,12 +125,12 @@ def _stand(evaluations: Sequence[Evaluation]) -> list[Yardstick]:
     """
     results, scores = [one.results for one in evaluations], [kept_threshold(one) for one in evaluations]
     index = _boxes_of(evaluations)
-    stand = side_by_side(results, index, scores)
+    sticks = side_by_side(results, index, scores)
     asked = [kept_points(one) for one in evaluations]
-    if stand[0].ground.boxes is None or not any(asked):
-        return stand
+    if sticks[0].ground.boxes is None or not any(asked):
+        return sticks
     return side_by_side(
-        results, index, scores, [one if one is None else points_said(stand[0].ground, one) for one in asked]
+        results, index, scores, [one if one is None else points_said(sticks[0].ground, one) for one in asked]
     )
 
 
@@ -151,6 +152,13 @@ def _qualities(stick: Yardstick, samples: int, flattered_by: str) -> dict[str, Q
 
 def _known(ends: tuple[float, float] | None) -> tuple[float | None, float | None]:
     return (None, None) if ends is None or np.isnan(ends).any() else ends
+
+
+def qualities_of(rows: Sequence[Row]) -> dict[str, dict[str, Quality]]:
+    """All that is known of how good the models of these rows are: as published, and of runs on the common yardstick."""
+    models = list(dict.fromkeys(str(row.get("model")) for row in rows))
+    published, judged = as_published(models), on_the_yardstick([model for model in models if is_run(model)]).of
+    return {model: {**published.get(model, {}), **judged.get(model, {})} for model in models}
 
 
 def as_published(models: Sequence[str]) -> dict[str, dict[str, Quality]]:

@@ -2,6 +2,7 @@
 
 as_classification(index, "presence")                      # multi-label; no pixel is copied
 as_classification(index, "crops", Path("photos-crops"))   # an ImageFolder, one picture an object
+as_objects(index)                                         # the boxes without their classes
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from vision_core.errors import DataError, SettingsError
 from vision_core.images import open_image
 
 JPEG_QUALITY = 95
+OBJECT = "object"
+"""The one class of boxes without their classes."""
 NO_SPLIT = "all"
 """Folder of crops from pictures without a split where others have one."""
 
@@ -67,6 +70,25 @@ def as_classification(
     if folder is None:
         raise SettingsError("Crops are files: name the folder to write them to.")
     return _crops(index, folder, progress)
+
+
+def as_objects(index: DatasetIndex) -> DatasetIndex:
+    """The same boxes, all of one class: what a class-agnostic detector learns.
+
+    Raises:
+        DataError: the data set has no boxes.
+    """
+    if not index.has_boxes:
+        raise DataError("Nobody has drawn boxes in this data set, so there are no objects to learn.")
+    boxes = set_column(index.boxes, "class_id", pa.array(np.zeros(len(index.boxes)), BOXES.field("class_id").type))
+    labels = pa.nulls(len(index), IMAGES.field("labels").type)
+    images = set_column(index.images, "labels", labels)
+    return replace(index, images=images, boxes=boxes, class_names=(OBJECT,))
+
+
+def crop_sources(crops: DatasetIndex) -> np.ndarray:
+    """`(crops,)` int64: the row of the picture that each crop of `as_classification(…, "crops", …)` was cut out of."""
+    return np.array([int(Path(path).stem.rsplit("-", 2)[1]) for path in crops.images["path"].to_pylist()], np.int64)
 
 
 def _presence(index: DatasetIndex) -> DatasetIndex:

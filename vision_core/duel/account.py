@@ -13,7 +13,7 @@ from vision_core.duel.costs import Learned, learned, measure
 from vision_core.duel.folder import DuelFolder
 from vision_core.duel.judging import SAMPLES, Said, drawings, gaps, set_side_by_side
 from vision_core.duel.parts import Part, lessons_of
-from vision_core.duel.plan import FIGURE_OF, TITLES
+from vision_core.duel.plan import FIGURE_OF, TITLES, DuelPlan
 from vision_core.duel.verdict import Standing, verdict
 from vision_core.evaluation.intervals import Interval
 from vision_core.evaluation.records import DetectionResults
@@ -42,7 +42,7 @@ def account(
         )
     )
     whole = {kind: yardstick for (kind, share), yardstick in every.items() if share == 1}
-    mine = {kind: _runs_of(kind, 1.0, runs) for kind in whole}
+    mine = {kind: _runs_of(kind, 1.0, duel.plan(), runs) for kind in whole}
     models = {kind: _model(duel, mine[kind]) for kind in whole}
     weights = {kind: tuple(run.path for run in mine[kind]) for kind in whole}
     rows = measure(duel, models, weights, _crops(said), tell)
@@ -61,7 +61,7 @@ def account(
             {"one": one, "other": other, "figures": {name: _plain(gap) for name, gap in found.items()}}
             for (one, other), found in apart.items()
         ],
-        "curves": _curves(every, runs) if has_boxes else {},
+        "curves": _curves(every, duel.plan(), runs) if has_boxes else {},
     }
 
 
@@ -73,8 +73,8 @@ def _crops(said: Sequence[Said]) -> int:
     return 1
 
 
-def _runs_of(kind: str, share: float, runs: Mapping[str, RunFolder]) -> list[RunFolder]:
-    names = [Part(lesson, share).name for lesson in lessons_of(kind)]
+def _runs_of(kind: str, share: float, plan: DuelPlan, runs: Mapping[str, RunFolder]) -> list[RunFolder]:
+    names = [Part(lesson, share).name for lesson in lessons_of(kind, plan)]
     return [runs[name] for name in names if name in runs]
 
 
@@ -129,12 +129,14 @@ def _verdict(
     }
 
 
-def _curves(every: Mapping[tuple[str, float], Yardstick], runs: Mapping[str, RunFolder]) -> dict[str, Any]:
+def _curves(
+    every: Mapping[tuple[str, float], Yardstick], plan: DuelPlan, runs: Mapping[str, RunFolder]
+) -> dict[str, Any]:
     """Of each contender: its points, and what the line through them expects of more labels."""
     found = {}
     for kind in dict.fromkeys(kind for kind, _ in every):
         shares = sorted(share for one, share in every if one == kind)
-        taught = [learned(_runs_of(kind, share, runs)[0]) for share in shares]
+        taught = [learned(_runs_of(kind, share, plan, runs)[0]) for share in shares]
         drawn = [every[kind, share].resampled(drawings(len(every[kind, share].ground))) for share in shares]
         found[kind] = {
             "points": [_point(share, one, told) for share, one, told in zip(shares, taught, drawn, strict=True)],

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from vision_core.costs.bench import BenchPlan
-from vision_core.costs.bench_store import start_bench
+from vision_core.costs.bench_store import list_benches, start_bench
 from vision_core.costs.scenario import Pace, paces
 from vision_core.data.effort import Amount, bill
 from vision_core.duel.folder import DuelFolder
@@ -26,6 +26,7 @@ from vision_core.run_folder import BEST, RunFolder
 COSTS = "costs.json"
 _LONG = ("layers", "roof", "samples_ms")
 _POLL_S = 0.2
+_PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def measure(
     if kept.get("weights") == asked and kept.get("crops") == crops:
         return kept["rows"]
     plan = BenchPlan(tuple(models.values()), devices=(duel.plan().device or "",), price=duel.plan().price, crops=crops)
-    bench = start_bench(plan, f"Duel {duel.id}")
+    _end_earlier(duel)
+    bench = start_bench(plan, _title(duel))
     try:
         while bench.is_active:
             status = bench.status()
@@ -123,3 +125,21 @@ def measure(
         return rows  # told, but measured again the next time
     duel.files.write(COSTS, {"weights": asked, "crops": crops, "bench": bench.id, "rows": rows})
     return rows
+
+
+def _title(duel: DuelFolder) -> str:
+    return f"Duel {duel.id}"
+
+
+def _end_earlier(duel: DuelFolder) -> None:
+    """Ends and removes benchmarks that a call began which was killed before it heard of them."""
+    mine = [bench for bench in list_benches() if bench.name == _title(duel) and bench.status()["state"] != "finished"]
+    for bench in mine:
+        if bench.is_active:
+            bench.cancel()
+    until = time.monotonic() + _PATIENCE_S
+    for bench in mine:
+        while bench.is_active and time.monotonic() < until:
+            time.sleep(_POLL_S)
+        if not bench.is_active:
+            bench.discard()

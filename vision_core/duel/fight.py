@@ -9,34 +9,32 @@ duel that was killed, cancelled or cut off by a power failure loses what its las
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from vision_core.data.index import DatasetIndex
 from vision_core.duel.account import account
 from vision_core.duel.folder import RESULT, DuelFolder
 from vision_core.duel.judging import Said
-from vision_core.duel.parts import Part, parts
+from vision_core.duel.parts import Part, lessons_of, parts
+from vision_core.duel.pictures import settled
 from vision_core.duel.plan import DuelPlan
-from vision_core.duel.preflight import preflight
+from vision_core.duel.preflight import check_unseen, preflight
 from vision_core.duel.two_stage import two_stage
 from vision_core.errors import DataError, SettingsError, TrainingError, VisionError
-from vision_core.run_folder import RunFolder, create_run
+from vision_core.run_folder import CONFIG, STATUS, RunFolder, create_run, list_run_folders
 from vision_core.training.pulse import Pulse, Report
 
 JUDGED_ON_VAL = (
     "There is no test split: all are judged on the validation pictures, by which each network's best epoch was chosen, "
     "and at the usual thresholds."
-)
-CROPS_OF_ALL = (
-    "With fewer labels, detect, then classify learned to name from a share of all crops, not from those of the "
-    "pictures whose boxes it learned from: its curve is a little too good."
 )
 PARENT = "duel-"
 """What the `parent` of a duel's runs begins with."""
@@ -47,7 +45,7 @@ class Cancelled(BaseException):
 
 
 def fight(duel: DuelFolder, report: Report | None = None) -> dict[str, Any]:
-    """Does what is still to be done of a duel, in this process.
+    """Does what is still to be done of a duel, in this process; of a finished one nothing, whatever became of its runs.
 
     Args:
         report: told of the status whenever it changes: `stage`, `done` and `total` of it, `part` and `parts`.
@@ -59,6 +57,8 @@ def fight(duel: DuelFolder, report: Report | None = None) -> dict[str, Any]:
         SettingsError: another process is at it.
         VisionError: why it failed, as the status says too; asking again goes on.
     """
+    if duel.files.read(STATUS).get("state") == "finished" and (known := duel.result()):
+        return known
     lock = FileLock(duel.path / ".lock")
     try:
         lock.acquire(timeout=0)
@@ -120,12 +120,15 @@ class _Fight:
 
     def result(self) -> dict[str, Any]:
         preflight(self.plan)
-        data, has_boxes = self._data()
+        data, index = settled(self.duel, self.tell)
+        has_boxes = index.has_boxes
+        if not has_boxes:
+            self._without_boxes()
         wanted = list(parts(self.plan, has_boxes))
         self.pulse.update(parts=len(wanted) + 1)
         for number, part in enumerate(wanted):
             self.pulse.update(part=number, title=part.title)
-            self._train(part, data, has_boxes)
+            self._train(part, data, index)
         self.pulse.update(part=len(wanted), title="Setting side by side")
         said = self._said(has_boxes)
         made_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -139,52 +142,47 @@ class _Fight:
         about |= {"plan": self.plan.to_json(), "out": str(self.duel.path)}
         return about | account(self.duel, said, self.runs, has_boxes, self.tell) | {"notes": self.notes}
 
-    def _data(self) -> tuple[str, bool]:
-        """The data set, always the same one, and whether it has boxes. One without splits is brought into the
-        workspace first, which gives it some: every run then learns from and is judged by the same pictures."""
-        from vision_core.training.task_data import open_data
-
-        name = self.duel.data() or self.plan.data
-        index = open_data(name, self.tell)
-        if not self.duel.data():
-            if "" in index.splits:
-                name = self._bring_in(Path(name))
-                index = open_data(name, self.tell)
-            else:
-                name = str(Path(name).resolve()) if Path(name).exists() else name
-            self.duel.settle_data(name)
-        if not index.has_boxes:
-            if self.plan.question != "presence":
-                raise SettingsError(
-                    f"Nobody has drawn boxes in {self.plan.data!r}, so nobody can tell {self.plan.question!r}: ask for "
-                    "'presence', or draw boxes."
-                )
-            self.notes.append(
-                "Nobody has drawn boxes in these pictures: a pretrained detector stands against the classifier as "
-                "far as it knows the classes, and nobody can tell how many there are or where."
+    def _without_boxes(self) -> None:
+        if self.plan.question != "presence":
+            raise SettingsError(
+                f"Nobody has drawn boxes in {self.plan.data!r}, so nobody can tell {self.plan.question!r}: ask for "
+                "'presence', or draw boxes."
             )
-        return name, index.has_boxes
+        self.notes.append(
+            "Nobody has drawn boxes in these pictures: a pretrained detector stands against the classifier as far as "
+            "it knows the classes, and nobody can tell how many there are or where."
+        )
 
-    def _bring_in(self, source: Path) -> str:
-        from vision_core.data.library import import_dataset, list_datasets
-
-        taken, name, number = {one.name for one in list_datasets()}, source.stem, 2
-        while name in taken:
-            name, number = f"{source.stem} {number}", number + 1
-        return import_dataset(source, name, progress=self.tell).id
-
-    def _train(self, part: Part, data: str, has_boxes: bool) -> None:
+    def _train(self, part: Part, data: str, index: DatasetIndex) -> None:
         """Finishes the run of a part, or takes the one that is given."""
         if (given := part.given(self.plan)) is not None:
             self.runs[part.name] = RunFolder.open(given)
+            check_unseen(self.runs[part.name], index)
             return
         kept = self.duel.runs().get(part.name)
-        run = RunFolder(kept) if kept else self._begin(part, data, has_boxes)
+        run = (
+            RunFolder(kept) if kept else self._orphan(part, index.has_boxes) or self._begin(part, data, index.has_boxes)
+        )
         if run is None:
             return
         if run.record().state != "finished":
             self._execute(run)
         self.runs[part.name] = run
+
+    def _orphan(self, part: Part, has_boxes: bool) -> RunFolder | None:
+        """A run that an earlier call made and was killed before it could say whose it is."""
+        wanted = {
+            "parent": PARENT + self.duel.id,
+            "task": part.task,
+            "labels_from": part.labels_from if has_boxes else "labels",
+            "data_fraction": part.share,
+        }
+        for run in list_run_folders():
+            asked = run.read(CONFIG)
+            if all(asked.get(name) == value for name, value in wanted.items()):
+                self.duel.add_run(part.name, run)
+                return run
+        return None
 
     def _begin(self, part: Part, data: str, has_boxes: bool) -> RunFolder | None:
         """A new run; None where so few labels show too little to learn from."""
@@ -241,13 +239,16 @@ class _Fight:
 
         asked: list[bool] = []
 
+        def stop() -> None:
+            with suppress(VisionError):
+                jobs.cancel(run)
+
         def follow(status: Mapping[str, Any]) -> None:
             done, total = int(status.get("epoch") or 0), int(status.get("epochs") or 0)
             self.pulse.note(stage=str(status.get("stage") or "Waiting for its turn"), done=done, total=total)
             if not asked and self.duel.files.asked() == "cancel" and status.get("state") in ("queued", "running"):
                 asked.append(True)
-                with suppress(VisionError):
-                    jobs.cancel(run)
+                threading.Thread(target=stop, name="stop", daemon=True).start()  # whoever tells holds the queue's lock
 
         try:
             said = jobs.execute(run, follow)
@@ -263,8 +264,6 @@ class _Fight:
 
             return against_pretrained(self.runs["pictures-100"], self.plan, self.tell)
         found = []
-        if "two-stage" in self.plan.contenders and len(self.plan.shares) > 1:
-            self.notes.append(CROPS_OF_ALL)
         for share in sorted(self.plan.shares, reverse=True):
             for kind in self.plan.contenders:
                 found += self._said_by(kind, share)
@@ -274,7 +273,7 @@ class _Fight:
         """None where a network of the contender was left out."""
         from vision_core.evaluation.store import evaluate_run
 
-        lesson = "pictures" if kind == "classification" else "boxes"
+        lesson = lessons_of(kind, self.plan)[0]
         run, crops = self.runs.get(Part(lesson, share).name), self.runs.get(Part("crops", share).name)
         if run is None or (kind == "two-stage" and crops is None):
             return []
@@ -286,8 +285,9 @@ class _Fight:
         val = judge(data, "val") if test.split != "val" and "val" in test.index.splits else None
         if kind == "two-stage" and crops is not None:
             name = f"two-stage-{share * 100:g}"
+            classes = self.duel.data() if lesson == "objects" else ""
             results = [
-                two_stage(one, crops.path, self.duel.path / f"{name}-{one.split}.safetensors", self.tell)
+                two_stage(one, crops.path, self.duel.path / f"{name}-{one.split}.safetensors", self.tell, classes)
                 if one
                 else None
                 for one in (test, val)

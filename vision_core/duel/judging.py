@@ -65,8 +65,8 @@ def set_side_by_side(
     """
     results = [one.judged for one in every]
     ground = common_ground(results)
-    pointed = [_points(one.asked_where, ground, kept, progress) if one.asked_where else None for one in every]
-    return side_by_side(results, None, [best_score(one, question) for one in every], pointed)
+    where = [pointed(one.asked_where, ground, kept, progress) if one.asked_where else None for one in every]
+    return side_by_side(results, None, [best_score(one, question) for one in every], where)
 
 
 def best_score(one: Said, question: str) -> float | None:
@@ -111,7 +111,7 @@ def drawings(pictures: int, samples: int = 200, seed: int = 0) -> np.ndarray:
     return np.concatenate([np.ones((1, pictures), np.int64), drawn])
 
 
-def _points(evaluation: Evaluation, ground: Ground, folder: Path, progress: Stage | None) -> np.ndarray | None:
+def pointed(evaluation: Evaluation, ground: Ground, folder: Path, progress: Stage | None) -> np.ndarray | None:
     """Where a classifier points on this ground; kept, since every picture takes a pass and a gradient."""
     from safetensors import SafetensorError, safe_open
 

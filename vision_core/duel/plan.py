@@ -26,6 +26,11 @@ FIGURE_OF: Mapping[str, str] = {"presence": "presence_ap", "count": "count_mae",
 WORDS: Mapping[str, str] = {"presence": "Is it there?", "count": "How many?", "where": "Where?"}
 CLASSIFIER, DETECTOR = "tf_efficientnet_lite0", "ssdlite_mobilenet_v2_coco"
 SHARES = (0.1, 0.25, 0.5, 1.0)
+FIRST_STAGES: Mapping[str, str] = {
+    "class-aware": "The contender that detects, its names left aside",
+    "class-agnostic": "A detector of its own that learns that something is there, not what",
+}
+"""Whose boxes the second of two stages names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +41,7 @@ class DuelPlan:
         data: a data set's folder or archive, or its name in the workspace.
         classifier, detector: catalogue names, or run folders that are taken as they are.
         contenders: who takes part.
+        first_stage: of detect, then classify; see `FIRST_STAGES`.
         preset: as of a run: "instant", "balanced" or "thorough".
         question: what the verdict is about; the yardstick answers all three.
         shares: of the training pictures, on which each contender learns; the last one is 1. One alone: no curves.
@@ -55,6 +61,7 @@ class DuelPlan:
     classifier: str = CLASSIFIER
     detector: str = DETECTOR
     contenders: tuple[str, ...] = KINDS
+    first_stage: str = "class-aware"
     preset: str = "instant"
     question: str = "presence"
     shares: tuple[float, ...] = SHARES
@@ -68,7 +75,8 @@ class DuelPlan:
     def __post_init__(self) -> None:
         from vision_core.training.config import PRESETS
 
-        for name, known in (("preset", tuple(PRESETS)), ("question", tuple(FIGURE_OF))):
+        choices = (("preset", PRESETS), ("question", FIGURE_OF), ("first_stage", FIRST_STAGES))
+        for name, known in ((name, tuple(known)) for name, known in choices):
             _check_known(name, getattr(self, name), known)
         object.__setattr__(self, "contenders", tuple(kind for kind in KINDS if kind in set(self.contenders)))
         if len(self.contenders) < 2:

@@ -1,12 +1,17 @@
-"""What would end a duel after hours is looked for before it begins: models, tasks, weights, price, device."""
+"""What would end a duel after hours, or make it unfair, is looked for before it begins: models, tasks, weights, price,
+device, and pictures that a given run has learned from already."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
+from vision_core.data.index import DatasetIndex
 from vision_core.duel.plan import DuelPlan
 from vision_core.errors import ModelError, SettingsError
-from vision_core.run_folder import BEST, runs_folder
+from vision_core.evaluation.evaluation_file import digest_of_file
+from vision_core.run_folder import BEST, RunFolder, runs_folder
 from vision_core.runs import is_run, read_run
 from vision_core.types import Task
 
@@ -41,3 +46,36 @@ def _check_model(model: str, task: Task) -> None:
         raise ModelError(f"{model!r} does {spec.task}, not {task}: name one for {task}.")
     if is_run(model) and not (Path(model) / BEST).is_file():
         raise ModelError(f"The run {model!r} has no weights yet: train it first.")
+
+
+def check_unseen(run: RunFolder, index: DatasetIndex) -> None:
+    """Refuses a given run that has learned from pictures that the duel judges by: it would win by heart.
+
+    Args:
+        index: of the duel, with its splits; pictures are known again by their bytes, wherever the files are.
+
+    Raises:
+        SettingsError: names a picture and how many there are.
+    """
+    judged = _files(index, "test" if "test" in index.splits else "val")
+    sizes = {path.stat().st_size for path in judged if path.is_file()}
+    learned = [path for path in _files(DatasetIndex.load(run.path / "data"), "train") if _size(path) in sizes]
+    known = {digest_of_file(path) for path in learned}
+    seen = [path for path in judged if path.is_file() and digest_of_file(path) in known] if known else []
+    if seen:
+        raise SettingsError(
+            f"The run {run.record().name!r} has learned from {len(seen)} of the {len(judged)} pictures that the duel "
+            f"would judge it by (such as {seen[0].name!r}): let the duel train one of its own, or name another run."
+        )
+
+
+def _files(index: DatasetIndex, split: str) -> list[Path]:
+    splits = np.array(index.images["split"].to_pylist(), object)
+    return [index.path(int(row)) for row in np.flatnonzero(splits == split)]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1

@@ -2,9 +2,9 @@
 
 results = two_stage(evaluation_of_the_detector, "runs/crops", Path("duel/two-stage-test.safetensors"))
 
-The detector says where something is; what it takes it for does not count. Boxes of one picture that overlap are one
-object whatever they were taken for, so the weaker ones go first. A box's score is the detector's times that of its
-name. What was said is kept and taken up again while neither network changes.
+The detector says where something is; what it takes it for, if it tells classes apart at all, does not count. Boxes of
+one picture that overlap are one object whatever they were taken for, so the weaker ones go first. A box's score is the
+detector's times that of its name. What was said is kept and taken up again while neither network changes.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ _AT_ONCE = 16
 
 
 def two_stage(
-    detected: Evaluation, classifier: Path | str, kept: Path, progress: Stage | None = None
+    detected: Evaluation, classifier: Path | str, kept: Path, progress: Stage | None = None, data: str = ""
 ) -> DetectionResults:
     """What the two networks say in turn of the pictures that a detector was judged on.
 
     Args:
         classifier: the run of a classifier of crops.
         kept: file that it is kept in.
+        data: of a class-agnostic detector: the data set whose boxes have their classes.
         progress: told of the pictures done; raise in it to stop.
 
     Raises:
@@ -49,6 +50,7 @@ def two_stage(
     results = detected.results
     if not isinstance(results, DetectionResults):
         raise DataError(f"{detected.name!r} is no detector, so it has no boxes to name.")
+    results = _with_classes(results, data) if data else results
     run = RunFolder.open(classifier)
     about = {"format": evaluation_file.FORMAT, "boxes": detected.about["digest"], "pictures": len(results)}
     about["weights"] = evaluation_file.digest_of_file(run.path / BEST)
@@ -58,6 +60,21 @@ def two_stage(
         arrays = {"picture": found.picture, "boxes": found.boxes_xyxy, "scores": found.scores, "labels": found.labels}
         evaluation_file.write(kept, about, arrays)
     return replace(results, found=found)
+
+
+def _with_classes(results: DetectionResults, data: str) -> DetectionResults:
+    """The same pictures and boxes; what is true, with its classes."""
+    from vision_core.training.task_data import TaskData, open_data
+
+    index = open_data(data, None)
+    names = tuple(index.class_names[label] for label in np.unique(index.box_column("class_id")).tolist())
+    row_of = {path: row for row, path in enumerate(index.images["path"].to_pylist())}
+    gone = [path for path in results.pictures if path not in row_of]
+    if gone:
+        raise DataError(f"The picture {gone[0]!r} is no longer in {data!r}: begin another duel.")
+    rows = np.array([row_of[path] for path in results.pictures], np.int64)
+    truth = evaluation_file.true_boxes(TaskData(index, "detection", names, False, 1.0, 0), rows)
+    return replace(results, class_names=names, truth=truth)
 
 
 def one_box_an_object(found: FoundBoxes, picture: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,12 +8,6 @@ from typing import Any
 
 from vision_core.background import Stage
 
-TWELVE = (
-    *("map", "map50", "map75", "map_small", "map_medium", "map_large"),
-    *("ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large"),
-)
-"""COCO's figures."""
-
 
 def evaluate(arguments: Mapping[str, Any], progress: Stage) -> dict[str, Any]:
     """Evaluates a run.
@@ -87,19 +81,12 @@ def intervals(arguments: Mapping[str, Any], progress: Stage) -> dict[str, Any]:
     Returns:
         `ends`: of each figure that has an interval, its low and high end.
     """
-    from vision_core.evaluation.bootstrap_ap import detection_intervals
-    from vision_core.evaluation.classification_intervals import classification_intervals
-    from vision_core.evaluation.intervals import Drawing
-    from vision_core.evaluation.records import ClassificationResults
+    from vision_core.evaluation.figure_table import figure_intervals
     from vision_core.evaluation.store import open_evaluation
 
     results = open_evaluation(Path(arguments["file"])).results
-    how = Drawing(samples=int(arguments["samples"]))
-    if isinstance(results, ClassificationResults):
-        found = classification_intervals(results, how=how, progress=progress, by_class=True)
-    else:
-        found = detection_intervals(results, TWELVE, how, by_class=True, progress=progress)
-    return {"ends": {name: [one.low, one.high] for name, one in found.items() if one.known}}
+    found = figure_intervals(results, int(arguments["samples"]), progress=progress)
+    return {"ends": {name: [one.low, one.high] for name, one in found.items()}}
 
 
 def robustness(arguments: Mapping[str, Any], progress: Stage) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from vision_core.settings import ensure_folder
 if TYPE_CHECKING:
     from vision_core.training.evaluate import Subject
     from vision_core.training.objectives import Verdict
+    from vision_core.training.task_data import TaskData
 
 FORMAT = 1
 _DIGEST_CHUNK = 1 << 20
@@ -87,18 +88,29 @@ def _detected(of: Subject, verdict: Verdict) -> dict[str, np.ndarray]:
         raise DataError("The judge of a detector took nothing down.")
     found = [verdict.found.of(int(row)) for row in of.rows]
     boxes, picture = join_boxes([one.boxes_xyxy for one in found], 4)
-    records = [of.data.index.record(int(row)) for row in of.rows]
-    none = np.zeros((0, 4), np.float32)
-    truth, of_truth = join_boxes([none if one.boxes_xyxy is None else one.boxes_xyxy for one in records], 4)
     return {
         "sizes_px": np.array([of.data.size_px(int(row)) for row in of.rows], np.int64).reshape(-1, 2),
         "found_picture": picture,
         "found_boxes": boxes.astype(np.float32),
         "found_scores": np.concatenate([np.zeros(0), *[one.scores for one in found]]).astype(np.float32),
         "found_labels": np.concatenate([np.zeros(0), *[one.labels for one in found]]).astype(np.int64),
+        **_true(of.data, of.rows),
+    }
+
+
+def true_boxes(data: TaskData, rows: np.ndarray) -> TrueBoxes:
+    """What is in pictures of a data set, as an evaluation of a detector would hold it."""
+    return _truth(_true(data, rows))
+
+
+def _true(data: TaskData, rows: np.ndarray) -> dict[str, np.ndarray]:
+    records = [data.index.record(int(row)) for row in rows]
+    none = np.zeros((0, 4), np.float32)
+    truth, of_truth = join_boxes([none if one.boxes_xyxy is None else one.boxes_xyxy for one in records], 4)
+    return {
         "truth_picture": of_truth,
         "truth_boxes": truth.astype(np.float32),
-        "truth_labels": of.data.label_of_class[
+        "truth_labels": data.label_of_class[
             np.concatenate([np.zeros(0), *[one.class_ids for one in records]]).astype(np.int64)
         ],
         "truth_crowd": np.concatenate([np.zeros(0), *[one.crowd for one in records]]).astype(np.uint8),
@@ -116,19 +128,24 @@ def _results(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray], run: Ru
             multi_label=bool(about["multi_label"]),
             temperature=check_temperature(run.read(CONFIG).get("temperature", 1.0)),
         )
-    truth = TrueBoxes(
-        arrays["truth_picture"],
-        arrays["truth_boxes"].astype(np.float64),
-        arrays["truth_labels"],
-        arrays["truth_crowd"].astype(bool),
-    )
     found = FoundBoxes(
         arrays["found_picture"],
         arrays["found_boxes"].astype(np.float64),
         arrays["found_scores"].astype(np.float64),
         arrays["found_labels"],
     )
-    return DetectionResults(pictures=pictures, class_names=names, sizes_px=arrays["sizes_px"], truth=truth, found=found)
+    return DetectionResults(
+        pictures=pictures, class_names=names, sizes_px=arrays["sizes_px"], truth=_truth(arrays), found=found
+    )
+
+
+def _truth(arrays: Mapping[str, np.ndarray]) -> TrueBoxes:
+    return TrueBoxes(
+        arrays["truth_picture"],
+        arrays["truth_boxes"].astype(np.float64),
+        arrays["truth_labels"],
+        arrays["truth_crowd"].astype(bool),
+    )
 
 
 def write(file: Path, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:

@@ -18,7 +18,7 @@ from vision_core.data.augment import AUGMENTATIONS
 from vision_core.errors import SettingsError, suggest
 from vision_core.types import Task
 
-LabelsFrom = Literal["auto", "labels", "presence", "majority", "crops"]
+LabelsFrom = Literal["auto", "labels", "presence", "majority", "crops", "objects"]
 Balance = Literal["none", "weights", "sampling"]
 Mix = Literal["none", "mixup_cutmix", "mosaic"]
 TRACKERS = ("tensorboard", "mlflow", "wandb", "trackio")
@@ -36,8 +36,10 @@ class TrainConfig:
         preset: the preset it started from.
         start: "pretrained", "scratch", an earlier run's folder, or a weights file (.safetensors, .pth, .pt).
         labels_from: what a classifier learns: "labels" of the pictures, or what boxes tell of them ("presence",
-            "majority", "crops", see `vision_core.data.tasks`); "auto": labels where there are some, else presence.
-        data_fraction: share of the training pictures that is used, 0..1, the same share of every class.
+            "majority", "crops", see `vision_core.data.tasks`); "auto": labels where there are some, else presence. A
+            detector learns every box with its class, or with "objects" that it is some object (class-agnostic).
+        data_fraction: share of the training pictures that is used, 0..1, the same share of every class; of crops those
+            that were cut out of these pictures.
         input_size_px: edge of the network's input; None: the model's own.
         epochs: times every training picture is seen.
         frozen_epochs: first epochs in which only what is fresh learns, the rest of the network being frozen.
@@ -129,6 +131,8 @@ class TrainConfig:
         for name, value in other.items():
             if getattr(self, name) == value:
                 raise SettingsError(f"{name} {value!r} is not for {self.task}; use another one, or 'none'.")
+        if self.task == "classification" and self.labels_from == "objects":
+            raise SettingsError("labels_from 'objects' is for detection: boxes without their classes.")
         if self.task == "detection" and (self.views or self.label_smoothing):
             name = "views" if self.views else "label_smoothing"
             raise SettingsError(f"{name} is for classification; set it to 0.")

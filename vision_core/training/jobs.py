@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,12 +20,11 @@ from typing import Any
 
 import psutil
 
+from vision_core.apart import start_apart
 from vision_core.errors import DataError, SettingsError
 from vision_core.run_folder import STATUS, Request, RunFolder, create_run
-from vision_core.settings import REPOSITORY, settings
 from vision_core.training import turns
 from vision_core.training.config import STARTS, TrainConfig
-from vision_core.training.peers import lone_environment
 from vision_core.training.pulse import Report, identity
 from vision_core.training.turns import move, queue
 
@@ -106,21 +103,8 @@ def refuse_active(run: RunFolder) -> None:
 
 def _spawn(run: RunFolder) -> subprocess.Popen[bytes]:
     """The run's own process, its words in `log.txt`."""
-    paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
-    home = {"WHATWHERE_HOME": str(settings().home), "PYTHONPATH": os.pathsep.join(paths)}
-    with open(run.path / "log.txt", "ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "vision_core", "resume", str(run.path.resolve()), "--quiet"],
-            cwd=REPOSITORY,
-            env=lone_environment() | home,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            creationflags=getattr(subprocess, "DETACHED_PROCESS", 0),
-        )
-    threading.Thread(target=process.wait, name="reaper", daemon=True).start()  # the ended child must not stay a zombie
-    return process
+    arguments = ["-m", "vision_core", "resume", str(run.path.resolve()), "--quiet"]
+    return start_apart(arguments, run.path / "log.txt")
 
 
 def cancel(run: RunFolder) -> None:

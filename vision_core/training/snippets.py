@@ -10,29 +10,36 @@ from typing import Any
 
 from vision_core.errors import VisionError
 from vision_core.models.catalogue import get_spec
+from vision_core.notebooks.writer import Step, script, write
+from vision_core.run_folder import CONFIG, RunFolder
 from vision_core.training.config import PRESETS, TrainConfig, make_config, usual_changes
 
-FOLDER = "my-run"
+INTRO = (
+    "The same run as on the Train page, here in this process. Run it where `vision_core` and this workspace are: the "
+    "run then stands on the Train page too. Results are the same to the bit with the same seed and number of threads."
+)
 _FIRST = ("data", "task", "model", "preset")
 
 
 def python_code(config: TrainConfig) -> str:
     """The lines as one Python script."""
-    return "\n\n".join(f"# {title}\n{code}" for title, code in _steps(config)) + "\n"
+    return script(_steps(config))
 
 
 def notebook(config: TrainConfig) -> bytes:
     """The same lines as a Jupyter notebook (nbformat 4), one step a cell, each under a line of text."""
-    from nbformat import v4, writes
+    return write("Train a model", INTRO, _steps(config))
 
-    intro = "# Train a model\n\nThe same run as on the Train page, here in this process. "
-    cells = [v4.new_markdown_cell(intro + "Run it where `vision_core` and the data set are.")]
-    for title, code in _steps(config):
-        cells += [v4.new_markdown_cell(f"## {title}"), v4.new_code_cell(code)]
-    for number, cell in enumerate(cells):
-        cell["id"] = f"step-{number}"  # the same settings give the same file
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return writes(v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})).encode("utf-8")
+
+def as_trained(run: RunFolder) -> TrainConfig:
+    """A run's configuration, with the number of threads that it had: what the same figures take on any machine.
+
+    Raises:
+        DataError, SettingsError: it cannot be read.
+    """
+    threads = run.read(CONFIG).get("environment", {}).get("threads")
+    config = run.config()
+    return config if config.threads or not isinstance(threads, int) else config.changed(threads=threads)
 
 
 def changes(config: TrainConfig) -> dict[str, object]:
@@ -62,13 +69,15 @@ def _usual(config: TrainConfig) -> dict[str, object]:
     return usual | {name: getattr(made, name) for name in usual if name not in told} | {"epochs": own["epochs"]}
 
 
-def _steps(config: TrainConfig) -> list[tuple[str, str]]:
-    """Title and code of each step; the titles hold nothing that a user wrote."""
+def _steps(config: TrainConfig) -> list[Step]:
+    """The titles hold nothing that a user wrote."""
+    search = Step("How fast to learn", "The rate is chosen where the loss falls fastest.", _search())
     return [
-        ("What to learn, and how", _configuration(config)),
-        *([("How fast to learn", _search())] if config.learning_rate is None else []),
-        ("Train", _training()),
-        ("What came of it", _using(config)),
+        Step("What to learn, and how", "Only what differs from the preset is named.", _configuration(config)),
+        *([search] if config.learning_rate is None else []),
+        Step("Train", "It stands on the Train page while it learns.", _training()),
+        Step("Epoch by epoch", "Validation loss that rises while training loss falls means overfitting.", _curves()),
+        Step("What came of it", "A photo it was never meant for: look how sure it is all the same.", _using(config)),
     ]
 
 
@@ -78,9 +87,7 @@ def _configuration(config: TrainConfig) -> str:
     lines = [f"    {name}={value!r}," for name, value in named.items() if name != "preset" or maker == "make_config"]
     return "\n".join(
         [
-            "from vision_core.run_folder import RunFolder",
             f"from vision_core.training.config import {maker}",
-            "from vision_core.training.loop import train",
             "",
             f"config = {maker}(",
             *lines,
@@ -102,11 +109,26 @@ def _search() -> str:
 def _training() -> str:
     return "\n".join(
         [
-            "from pathlib import Path",
+            "from vision_core.run_folder import create_run",
+            "from vision_core.training.jobs import execute",
             "",
-            f"run = RunFolder.create(Path({FOLDER!r}), config)",
-            "for record in train(run):  # killed and started again with RunFolder.open, it goes on where it was",
-            '    print(record["epoch"], record["train"]["loss"], record["val"]["loss"], record["metrics"])',
+            "run = create_run(config)",
+            "result = execute(run)  # stopped and run again, the cell begins another; execute(run) alone goes on",
+            'print(result["state"], result["split"], result["images"], "pictures")',
+        ]
+    )
+
+
+def _curves() -> str:
+    return "\n".join(
+        [
+            "import pandas as pd",
+            "",
+            "epochs = [{'epoch': one['epoch'], 'training loss': one['train']['loss'],"
+            " 'validation loss': one['val']['loss'], **one['metrics']} for one in run.history()]",
+            "figures = {name: value for name, value in result.items() if isinstance(value, float)}",
+            "print(figures)",
+            "pd.DataFrame(epochs).set_index('epoch')",
         ]
     )
 

@@ -25,7 +25,7 @@ from vision_core.data.index import DatasetIndex
 from vision_core.data.index.tables import contents
 from vision_core.data.library import get_dataset, list_datasets
 from vision_core.data.splits import assign_splits
-from vision_core.data.tasks import as_classification
+from vision_core.data.tasks import as_classification, as_objects, crop_sources
 from vision_core.errors import DataError
 from vision_core.settings import ensure_folder, settings
 from vision_core.training.config import TrainConfig
@@ -48,6 +48,7 @@ class TaskData:
         class_names: the classes that are learned, in the order of the network's outputs.
         multi_label: a picture may show several classes, or none.
         notes: plain sentences on what was chosen or left out.
+        is_share: the training pictures in `index` are the configured share already.
     """
 
     index: DatasetIndex
@@ -57,6 +58,7 @@ class TaskData:
     data_fraction: float
     seed: int
     notes: tuple[str, ...] = ()
+    is_share: bool = False
 
     @cached_property
     def label_of_class(self) -> np.ndarray:
@@ -75,7 +77,7 @@ class TaskData:
                 labelled &= _label_counts(self.index) == 1
         splits = np.array(self.index.images["split"].to_pylist(), object)
         found = {name: np.flatnonzero(labelled & (splits == name)) for name in self.index.splits if name}
-        if self.data_fraction < 1 and "train" in found:
+        if self.data_fraction < 1 and not self.is_share and "train" in found:
             found["train"] = self._share(found["train"])
         return found
 
@@ -202,11 +204,19 @@ def prepare(config: TrainConfig, kept: Path | None = None, progress: Stage | Non
         index = DatasetIndex.load(kept)
     else:
         # Pictures are divided before anything is cut out of them: crops of one picture stay on one side.
-        index = for_task(_with_splits(open_data(config.data, progress), config.seed, progress), config)
+        index = _for_share(_with_splits(open_data(config.data, progress), config.seed, progress), config)
         if kept is not None:
             index.save(kept)
     multi_label = config.task == "classification" and bool((_label_counts(index) != 1)[_labelled(index)].any())
-    data = TaskData(index, config.task, _classes(index, config), multi_label, config.data_fraction, config.seed)
+    data = TaskData(
+        index,
+        config.task,
+        _classes(index, config),
+        multi_label,
+        config.data_fraction,
+        config.seed,
+        is_share=_shared_before(config),
+    )
     _check(data)
     return data
 
@@ -224,6 +234,25 @@ def open_data(name: str, progress: Stage | None) -> DatasetIndex:
     return measure(read_dataset(path.resolve(), progress=report))
 
 
+def _shared_before(config: TrainConfig) -> bool:
+    """Whether the share of the pictures is taken before their labels are changed, since they no longer show then what
+    a detector of classes would learn from."""
+    return (config.task, config.labels_from) in (("classification", "crops"), ("detection", "objects"))
+
+
+def _for_share(index: DatasetIndex, config: TrainConfig) -> DatasetIndex:
+    """As `for_task`; of crops and of objects without classes, those of the pictures alone that a detector of classes
+    would learn from with this share and seed."""
+    found = for_task(index, config)
+    if not _shared_before(config) or config.data_fraction == 1:
+        return found
+    classes = tuple(index.class_names)
+    learned = TaskData(index, "detection", classes, False, config.data_fraction, config.seed).rows["train"]
+    training = np.array(found.images["split"].to_pylist(), object) == "train"
+    pictures = crop_sources(found) if config.labels_from == "crops" else np.arange(len(found))
+    return found.take(np.flatnonzero(~training | np.isin(pictures, learned)))
+
+
 def for_task(index: DatasetIndex, config: TrainConfig) -> DatasetIndex:
     """The data set with the labels that the task learns from, as `config.labels_from` says.
 
@@ -236,7 +265,7 @@ def for_task(index: DatasetIndex, config: TrainConfig) -> DatasetIndex:
                 f"{config.data!r} has no boxes, and a detector needs them, to learn and to be judged by: draw some, or "
                 "choose data that has them."
             )
-        return index
+        return as_objects(index) if config.labels_from == "objects" else index
     how = config.labels_from
     if how == "auto":
         how = "labels" if index.has_labels or not index.has_boxes else "presence"
@@ -244,7 +273,7 @@ def for_task(index: DatasetIndex, config: TrainConfig) -> DatasetIndex:
         if not index.has_labels:
             raise DataError(f"{config.data!r} has no labels of whole pictures; set labels_from to 'presence'.")
         return index
-    if how != "crops":
+    if how == "presence" or how == "majority":
         return as_classification(index, how)
     folder = settings().home / "crops" / _identity(index)
     with FileLock(ensure_folder(folder.parent) / f"{folder.name}.lock"):  # two runs may want the same crops

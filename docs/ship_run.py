@@ -25,17 +25,14 @@ KEPT = ("metrics.jsonl", "previews.jsonl", "data/images.arrow", "data/boxes.arro
 DROPPED = ("pid", "pid_started", "host", "heartbeat", "queue_position", "device")
 
 
-def ship(source: Path, name: str, title: str) -> Path:
+def ship(source: Path, name: str, title: str, examples: Path = EXAMPLES) -> Path:
     """Copies the run in `source` to the package's assets and returns its folder there."""
-    run, target = RunFolder.open(source), EXAMPLES / name
+    run, target = RunFolder.open(source), examples / name
     (target / BEST).parent.mkdir(parents=True, exist_ok=True)
     (target / "data").mkdir(exist_ok=True)
     for file in KEPT:
         shutil.copyfile(run.path / file, target / file)
-    with safe_open(run.path / BEST, "pt") as weights:
-        tensors = {key: weights.get_tensor(key) for key in weights.keys()}  # noqa: SIM118  (not a dictionary)
-        halved = {key: tensor.half() if tensor.dtype == torch.float32 else tensor for key, tensor in tensors.items()}
-        save_file(halved, target / BEST, weights.metadata())
+    halve(run.path / BEST, target / BEST)
     config = run.read(CONFIG) | {"data": SHELF, "example": True}
     config["environment"] = {key: value for key, value in config["environment"].items() if key != "system"}
     shipped = RunFolder(target)
@@ -48,6 +45,15 @@ def ship(source: Path, name: str, title: str) -> Path:
     index = json.loads((target / "data/index.json").read_text(encoding="utf-8"))
     (target / "data/index.json").write_text(json.dumps(index | {"root": ""}, indent=1) + "\n", encoding="utf-8")
     return target
+
+
+def halve(source: Path, target: Path) -> None:
+    """Writes the same weights at half precision; aside and renamed, since `target` may be `source`."""
+    with safe_open(source, "pt") as weights:
+        tensors = {key: weights.get_tensor(key) for key in weights.keys()}  # noqa: SIM118  (not a dictionary)
+        halved = {key: tensor.half() if tensor.dtype == torch.float32 else tensor for key, tensor in tensors.items()}
+        save_file(halved, target.with_suffix(".part"), weights.metadata())
+    target.with_suffix(".part").replace(target)
 
 
 if __name__ == "__main__":

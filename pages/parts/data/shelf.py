@@ -36,6 +36,7 @@ class Painting:
 
     def paint(self) -> None:
         from vision_core.data.library import add_shelf  # here, so that the first page need not wait for the import
+        from vision_core.duel.examples import install_example_duel
         from vision_core.training.examples import install_examples
 
         def progress(what: str, done: int, total: int) -> None:
@@ -45,6 +46,7 @@ class Painting:
             shelf = add_shelf(self.scenes, progress=progress)
             if self.scenes == SCENES_OF_EXAMPLES:
                 install_examples(shelf)
+                install_example_duel(shelf)
         except (VisionError, OSError) as error:
             self.error = str(error)
         finally:

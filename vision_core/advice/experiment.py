@@ -1,0 +1,105 @@
+"""The cheapest experiment that would settle the question: a duel, as it is typed, and how long it can take.
+
+found = experiment(ranking)
+found.command          # "python -m vision_core duel --data … --question count …"
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vision_core.advice.conditions import Case, next_preset, train_longer
+from vision_core.advice.guidance import PICTURES
+from vision_core.advice.ranking import Ranking
+from vision_core.duel.plan import KINDS
+
+MINUTES = 10
+"""What each network may train in an experiment, where nothing was measured; the duel itself keeps to it."""
+YOUR_DATA = "YOUR-DATA"
+_ANSWERING: Mapping[str, tuple[str, ...]] = {"presence": KINDS[:2], "count": KINDS[1:], "where": KINDS[1:]}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A duel that would tell.
+
+    Attributes:
+        command: to be typed; plan: what a `DuelPlan` is made of.
+        minutes: that training can take at the most, by the duel's own limit.
+        why: what it settles; how_long: its time, in a sentence.
+    """
+
+    command: str
+    plan: Mapping[str, Any]
+    minutes: float
+    why: str
+    how_long: str
+
+
+def experiment(found: Ranking) -> Experiment | None:
+    """The cheapest duel that would settle what is open; None where nothing is."""
+    needs, evidence = found.needs, found.evidence
+    question = next((one for one in ("count", "where") if one in needs.ask), "presence")
+    if not evidence.candidates:
+        kinds = tuple(dict.fromkeys((*_ANSWERING[question], *(("two-stage",) if "kind" in needs.ask else ()))))
+        plan = {"data": YOUR_DATA, "question": question, "preset": "instant", "contenders": kinds}
+        return _of(plan, MINUTES, _settles(question), _labels(found))
+    case = found.case(found.first)
+    if train_longer(case):
+        return _longer(case, question)
+    if any(rule.effect == "unproven" for rule in found.first.fired):
+        plan = {"data": evidence.data, "question": question, "preset": "instant", "contenders": _ANSWERING[question]}
+        return _of(plan, MINUTES, _settles(question), "")
+    return None
+
+
+def _longer(case: Case, question: str) -> Experiment:
+    """The same duel with the next longer preset, of those that are still in it."""
+    kinds = {case.kind, *(one.candidate.kind for one in case.level)}
+    if len(kinds) < 2:
+        kinds |= set(_ANSWERING[question])
+    told = {name: case.evidence.plan[name] for name in ("classifier", "detector") if case.evidence.plan.get(name)}
+    preset = next_preset(case.mine.candidate)
+    plan = {"data": case.evidence.data, "question": question, "preset": preset, "contenders": tuple(kinds), **told}
+    trained = max(one.candidate.training_s or 0.0 for one in (case.mine, *case.others)) / 60
+    minutes = max(MINUTES, math.ceil(4 * trained / 5) * 5)
+    return _of(plan, minutes, f"Whether a longer training (“{preset}”) tells them apart, or brings the figure up.", "")
+
+
+def _of(plan: Mapping[str, Any], minutes: float, why: str, first: str) -> Experiment:
+    kinds = tuple(kind for kind in KINDS if kind in plan["contenders"])
+    words = ["python", "-m", "vision_core", "duel", "--data", str(plan["data"])]
+    for name in ("classifier", "detector"):
+        words += [f"--{name}", str(plan[name])] if name in plan else []
+    words += ["--question", plan["question"], "--preset", plan["preset"], "--contenders", ",".join(kinds)]
+    words += ["--shares", "1", "--minutes", f"{minutes:g}", "--out", "duel"]
+    networks = len(kinds) + ("two-stage" in kinds and "detection" not in kinds)
+    whole = {**plan, "contenders": list(kinds), "shares": [1.0], "minutes": float(minutes)}
+    how_long = (
+        f"{first}At most {networks * minutes:g} minutes of training ({networks} networks of at most {minutes:g}, which "
+        "the duel keeps to by training fewer epochs), then judging and measuring."
+    )
+    return Experiment(shlex.join(words), whole, float(networks * minutes), why, how_long)
+
+
+def _settles(question: str) -> str:
+    words = {
+        "presence": "Whether boxes are worth their labels, or ticks will do.",
+        "count": "Which way counts well enough on your pictures.",
+        "where": "Which way finds the places on your pictures.",
+    }
+    return words[question]
+
+
+def _labels(found: Ranking) -> str:
+    """What has to be labelled first, where too little is."""
+    needs = found.needs
+    if (needs.labelled or 0) >= PICTURES and needs.labelled_as == "boxes":
+        return ""
+    hours = next((one.prospect.hours for one in found.standings if one.prospect.candidate.kind == "detection"), None)
+    takes = f" (about {hours:.2g} h at the pace of extreme clicking)" if hours and needs.labelled is None else ""
+    return f"First draw boxes in {PICTURES} pictures{takes}: ticks follow from them. "

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run test lint screenshots benchmarks clean
+.PHONY: run test lint notebooks screenshots benchmarks clean
 
 run: $(VENV)/.run
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -36,6 +36,10 @@ $(VENV)/.test: requirements-dev.txt $(VENV)/.run
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
 	$(HEADLESS)
 	touch $@
+
+# Runs every notebook and saves it with light outputs.
+notebooks: $(VENV)/.test
+	$(BIN)/python docs/run_notebooks.py
 
 screenshots: $(VENV)/.test
 	$(BIN)/python docs/screenshots.py

@@ -1,0 +1,52 @@
+"""The Costs page as code and as a notebook: the plan of the form, what was measured, what a year costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import streamlit as st
+
+from pages import told
+from pages.parts import code
+from pages.parts.costs_page import kept
+from vision_core.costs.bench import BenchPlan
+from vision_core.costs.bench_rows import Row
+from vision_core.costs.bench_store import BenchFolder
+from vision_core.costs.scenario import Scenario
+from vision_core.errors import VisionError
+from vision_core.notebooks.costs import CostsView, notebook, plan_notebook, plan_steps, python_code
+from vision_core.notebooks.writer import script
+
+_KEPT_ROWS = "The rows that were kept give the same numbers to the last digit; run these lines beside `app.py`."
+_MEASURES = "These lines measure what the form says, here and now; run them beside `app.py`."
+
+
+def of_plan(plan: BenchPlan) -> None:
+    """The form."""
+    code.draw(script(plan_steps(plan)), partial(plan_notebook, plan), "measure", "bench_form", says=_MEASURES)
+
+
+def of_results(bench: BenchFolder | None) -> None:
+    """The table and the chart of how good against how dear."""
+    state = st.session_state
+    cost, figure = (str(state.get(kept.key(name)) or "") for name in ("dear", "good"))
+    _draw(CostsView(bench=bench.id if bench else "", plan=_plan(bench), cost=cost, figure=figure))
+
+
+def of_money(bench: BenchFolder | None, scenario: Scenario, ways: Mapping[str, Row]) -> None:
+    """What a year costs."""
+    _draw(CostsView(bench=bench.id if bench else "", scenario=scenario, ways=ways))
+
+
+def _draw(view: CostsView) -> None:
+    with told():
+        code.draw(python_code(view), partial(notebook, view), "costs", "bench", says=_KEPT_ROWS)
+
+
+def _plan(bench: BenchFolder | None) -> BenchPlan | None:
+    """What was asked for; None of a damaged one, and of several together."""
+    try:
+        return bench.plan() if bench is not None else None
+    except VisionError:
+        return None

@@ -1,4 +1,4 @@
-"""Home: what this is, what this machine can do, and the ways in. `make run` starts it."""
+"""Home: three ways in, what this machine is doing, what to do next, and a tour. `make run` starts it."""
 
 from __future__ import annotations
 
@@ -8,66 +8,80 @@ from pages import frame, plain
 from vision_core.costs.machine import describe
 from vision_core.models import list_models
 from vision_core.models.weights import badge
-from vision_core.runs import list_runs
 from vision_core.samples import list_samples
-from vision_core.settings import DATASET_FILE, settings
+from vision_core.settings import settings
 
 SHOWN = list_samples()[:4]
 
-with frame(
-    "What, or what and where?",
-    "Is it enough to know **what** is in a picture (image classification), or do you need to know **what and where** "
-    "(object detection)? See both on your own pictures, with what each of them costs, measured on this machine.",
-):
-    with st.container(horizontal=True):
-        if st.button("Drop in a photo and compare", type="primary", icon=":material/compare:"):
-            st.switch_page("pages/1_Compare.py")
-        if st.button("Bring your own data", icon=":material/photo_library:"):
-            st.switch_page("pages/2_Data.py")
-        if st.button("Train a network", icon=":material/model_training:"):
-            st.switch_page("pages/3_Train.py")
-        if st.button("See which is better", icon=":material/analytics:"):
-            st.switch_page("pages/4_Evaluate.py")
-        if st.button("Count the cost", icon=":material/payments:"):
-            st.switch_page("pages/5_Costs.py")
 
-    here = describe()
-    models = list_models()
+def machine(state: WorkspaceState) -> None:
+    """Device, workspace, models and jobs."""
+    here, models = describe(), list_models()
     ready = sum(badge(spec) in ("embedded", "on disk") for spec in models)
     with st.container(horizontal=True):
         st.metric("Device", here.accelerator or "CPU", border=True, help=plain(here.processor))
         st.metric("Processor cores", here.cores, border=True)
         st.metric("Memory, GB", f"{here.memory_bytes / 1e9:.0f}", border=True)
         st.metric("Models", len(models), border=True, help=f"{ready} of them are ready offline")
-        st.metric("Data sets", len(list(settings().datasets_dir.glob(DATASET_FILE))), border=True)
-        st.metric("Your runs", len(list_runs()), border=True)
+        st.metric("Your data sets", len(state.own_data), border=True)
+        st.metric("Your runs", state.runs, border=True, help=f"besides {state.examples} that came with the project")
+        st.metric("Your duels", len(state.duels), border=True)
 
-    what, where, both = st.columns(3)
-    with what, st.container(border=True):
-        st.markdown("#### :material/label: Classification")
-        st.markdown(
-            "One answer for the whole picture. Cheap to label (a tick a picture), usually cheap to run. It cannot "
-            "count and cannot point."
-        )
-    with where, st.container(border=True):
-        st.markdown("#### :material/select_all: Detection")
-        st.markdown(
-            "A box and a name for every object. It counts and points. Every object in every training picture needs "
-            "a box, and the network usually costs more to run."
-        )
-    with both, st.container(border=True):
-        st.markdown("#### :material/account_tree: Detect, then classify")
-        st.markdown(
-            "Boxes first, then a classifier names each crop more finely than the detector could. Cost grows with the "
-            "number of objects."
+
+@st.fragment(run_every=5.0)
+def jobs(active: bool) -> None:
+    """What is going on, looked at again every few seconds."""
+    state = look_around()
+    if not state.at_work:
+        st.caption(":material/check: Nothing is going on: no training, no duel, no measurement.")
+        if active:
+            st.rerun(scope="app")  # what to do next is something else now
+        return
+    for one in state.at_work:
+        icon = {"run": ":material/model_training:", "duel": ":material/swords:"}.get(one.kind, ":material/timer:")
+        st.page_link(
+            one.page,
+            label=f"{one.kind.capitalize()} going on: {plain(one.name)}",
+            icon=icon,
+            query_params=dict(one.address),
         )
 
+
+def proposal(state: WorkspaceState) -> None:
+    """What to do next, and the way there."""
+    step = next_step(state)
+    with st.container(horizontal=True, vertical_alignment="center", border=True, key="next_step"):
+        st.markdown(f":material/lightbulb: **Next:** {plain(step.sentence)}", width="stretch")
+        st.page_link(
+            step.page,
+            label=step.label,
+            icon=":material/arrow_forward:",
+            query_params=dict(step.address),
+            width="content",
+        )
+        tour.invite(tour.example())
+
+
+with frame(
+    "What, or what and where?",
+    "Is it enough to know **what** is in a picture (image classification), or do you need to know **what and where** "
+    "(object detection)? See both on your own pictures, with what each of them costs, measured on this machine.",
+):
+    with st.spinner("Opening the workspace …"):
+        from pages.parts.home import doors, tour
+        from vision_core.whats_next import WorkspaceState, look_around, next_step
+    found = look_around()
+    proposal(found)
+    tour.draw(tour.example())
+    doors.draw(found)
     st.markdown("##### Or start from a picture that is already here")
     for sample, place in zip(SHOWN, st.columns(len(SHOWN)), strict=True):
         with place:
             st.image(str(sample.path), width="stretch", alt=sample.alt)
             st.page_link("pages/1_Compare.py", label=sample.title, query_params={"sample": sample.title})
-
+    st.markdown("##### This machine and its workspace")
+    machine(found)
+    jobs(bool(found.at_work))
     st.caption(
         f"Workspace: `{settings().home}` (set `WHATWHERE_HOME` to move it). Nothing you drop in leaves this machine."
     )

@@ -105,7 +105,7 @@ def test_the_volume_moves_the_totals(tab: Tab, server: Server) -> None:
     assert time.monotonic() - began < 20  # a shared machine
     expect(page.get_by_text(re.compile("is the cheapest"))).to_be_visible()
     page.get_by_role("link", name="Home").click()
-    expect(page.get_by_role("button", name="Train a network")).to_be_visible()
+    expect(page.get_by_role("link", name="Compare the tasks on a photo")).to_be_visible()
     page.get_by_role("link", name="Costs").click()
     expect(page.get_by_text("250 million pictures a year", exact=True)).to_be_visible()  # nothing was forgotten
 

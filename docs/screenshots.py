@@ -67,6 +67,8 @@ SHOTS = (
     Shot("evaluate-dark", "Evaluate?run=fashion-shelf-detector&part=Errors", 1440, "dark", whole=False),
     Shot("costs-light", "Costs?show=Money", 1440, "light"),
     Shot("costs-dark", "Costs?show=Results", 1440, "dark", whole=False),
+    Shot("decide-light", "Decide?show=Result&duel=fashion-shelf", 1440, "light", whole=False, height_px=1250),
+    Shot("decide-dark", "Decide?show=Advisor&duel=fashion-shelf", 1440, "dark", whole=False, height_px=1250),
     Shot("hero", "Compare", 1440, "light", whole=False),
 )
 

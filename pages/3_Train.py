@@ -68,10 +68,13 @@ def watching(found: list[Overview]) -> None:
         actions.draw(one)
         watch.draw(one, found)
         actions.take(one)
+        if not one.record.is_active:
+            report_button.draw([one.run.path], "train")
 
 
 with frame("Train: a network for your own pictures"):
     with st.spinner("Opening the workspace …"):
+        from pages.parts import report_button
         from pages.parts.data import overview as data_overview
         from pages.parts.data import shelf
         from pages.parts.train import actions, form, runs, start, watch

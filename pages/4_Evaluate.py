@@ -9,6 +9,7 @@ import streamlit as st
 from pages import frame, remember, told
 
 if TYPE_CHECKING:
+    from pages.parts.evaluate.choose import Pictures
     from vision_core.evaluation.store import Evaluation
     from vision_core.training.overview import Overview
 
@@ -36,7 +37,7 @@ def section(task: str) -> str:
 
 
 @st.fragment
-def one_run(evaluation: Evaluation, one: Overview) -> None:
+def one_run(evaluation: Evaluation, one: Overview, on: Pictures) -> None:
     """Everything about one run; only this part runs again when something in it changes."""
     part = section(evaluation.task)
     with told():
@@ -55,6 +56,7 @@ def one_run(evaluation: Evaluation, one: Overview) -> None:
         else:
             of_labels(part, evaluation, one)
     pictures.show_opened([evaluation])
+    code.draw([evaluation], on)
 
 
 def of_labels(part: str, evaluation: Evaluation, one: Overview) -> None:
@@ -98,13 +100,16 @@ def evaluate(found: list[Overview]) -> None:
     if not evaluations:
         return
     if one is not None:
-        one_run(evaluations[0], one)
+        one_run(evaluations[0], one, on)
     else:
         side_by_side.draw(evaluations)
+        code.draw(evaluations, on)
+    report_button.draw([each.run.path for each in evaluations], "evaluate")
 
 
 with frame("Evaluate: which is better, and what goes wrong"):
     with st.spinner("Opening the workspace …"):
+        from pages.parts import report_button
         from pages.parts.data import overview as data_overview
         from pages.parts.data import shelf
         from pages.parts.evaluate import (
@@ -112,6 +117,7 @@ with frame("Evaluate: which is better, and what goes wrong"):
             box_score,
             boxes,
             choose,
+            code,
             confidence,
             headline,
             label_curves,

@@ -41,14 +41,16 @@ def measured(found: list[BenchFolder], show: str) -> None:
     if bench is not None:
         benches.standing(bench, rows, state)
     if show == MONEY:
-        money.draw(rows)
+        money.draw(rows, bench)
     else:
         results.draw(rows, bench.id if bench else "all")
+        if rows:
+            code.of_results(bench)
 
 
 with frame("Costs: what it takes"):
     with st.spinner("Opening the workspace …"):
-        from pages.parts.costs_page import benches, form, kept, money, realtime, results
+        from pages.parts.costs_page import benches, code, form, kept, money, realtime, results
         from vision_core.costs.bench_store import BenchFolder, list_benches, start_bench
     kept.recall()
     known = list_benches()

@@ -21,6 +21,7 @@ PAGES = (
     ("pages/3_Train.py", "Train", ":material/model_training:"),
     ("pages/4_Evaluate.py", "Evaluate", ":material/analytics:"),
     ("pages/5_Costs.py", "Costs", ":material/payments:"),
+    ("pages/6_Decide.py", "Decide", ":material/swords:"),
 )
 
 # Columns give way one by one instead of all at once: three on a desktop, two on a tablet, one on a phone.
@@ -87,6 +88,7 @@ _KEPT = (
     "data",
     "split",
     "bench",
+    "duel",
 )
 _KEPT_FIRST = "explained."  # a class for each classifier
 

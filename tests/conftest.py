@@ -24,6 +24,8 @@ MAY_BE_MISSING = (
     "/Evaluate/_stcore/host-config",
     "/Costs/_stcore/health",
     "/Costs/_stcore/host-config",
+    "/Decide/_stcore/health",
+    "/Decide/_stcore/host-config",
     "/media/",
 )
 """On a deep link Streamlit's own client first looks for its server below the page's address: two 404s. A picture that

@@ -327,7 +327,7 @@ def test_code_and_settings_are_one_click_away(page: OpenPage, shelf: Dataset) ->
     written(config(shelf), "mine", "finished")
     app = page(show="Runs")
     code = "\n".join(item.value for item in every(app, "code"))
-    assert "from vision_core.training.loop import train" in code
+    assert "from vision_core.training.jobs import execute" in code
     assert {item.label for item in every(app, "download_button")} >= {"As a notebook", "config.json"}
     assert json.loads(every(app, "json")[0].value)["data"] == shelf.id
 

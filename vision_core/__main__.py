@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from vision_core import (
+    advice_commands,
     bench_commands,
     comparison_commands,
     data_commands,
     duel_commands,
     evaluation_commands,
+    report_commands,
     train_commands,
 )
 from vision_core.errors import ImageError, SettingsError, VisionError
@@ -45,6 +47,8 @@ app.add_typer(evaluation_commands.app)
 app.add_typer(comparison_commands.app)
 app.add_typer(bench_commands.app)
 app.add_typer(duel_commands.app)
+app.add_typer(advice_commands.app)
+app.add_typer(report_commands.app)
 
 # typer brings its own copy of click or uses the installed one, by version; its public names lead to either.
 _ClickException = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])

@@ -11,7 +11,7 @@ from hashlib import sha256
 import streamlit as st
 
 from pages import plain
-from pages.parts import engine
+from pages.parts import code, engine
 from pages.parts.columns import Shown, draw_options, result
 from pages.parts.controls import Contender, View
 from pages.parts.engine import Ref
@@ -130,15 +130,4 @@ def _code(columns: list[Shown], ref: Ref, view: View) -> None:
         only=view.only,
         top_k=view.top_k,
     )
-    with st.expander("Show the code", icon=":material/code:"):
-        st.caption("These lines give exactly what is on screen; run them beside `app.py`.")
-        st.code(python_snippet(wanted), language="python")
-        st.download_button(
-            "As a notebook",
-            lambda: notebook(wanted),
-            "compare.ipynb",
-            "application/x-ipynb+json",
-            key="download_notebook",
-            on_click="ignore",
-            icon=":material/menu_book:",
-        )
+    code.draw(python_snippet(wanted), lambda: notebook(wanted), "compare", "download")

@@ -114,7 +114,7 @@ def _labelling() -> _Labelling | None:
 def _use() -> _Use | None:
     """None where the price list cannot be read."""
     st.markdown("##### :material/stacked_line_chart: Use")
-    pictures = _volume()
+    pictures = volume()
     years = st.number_input("Years", 0.1, 30.0, step=1.0, key=kept.first("years", 1.0), help="From 0.1 to 30.")
     price = _price()
     objects = st.number_input(
@@ -160,7 +160,7 @@ def _training(rows: Mapping[str, Row]) -> _Training:
     }
 
 
-def _volume() -> float:
+def volume() -> float:
     """Pictures a year."""
     left, right = st.columns([3, 2])
     amount = left.number_input("Pictures", step=1000, key=kept.first("pictures", 1_000_000))

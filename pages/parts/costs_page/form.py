@@ -11,7 +11,7 @@ import psutil
 import streamlit as st
 
 from pages import plain, told
-from pages.parts.costs_page import kept
+from pages.parts.costs_page import code, kept
 from vision_core.costs.bench import ARROW, ENGINES, PRECISIONS, TITLES, BenchPlan
 from vision_core.costs.carbon import Region, list_regions
 from vision_core.costs.prices import load_prices
@@ -281,6 +281,7 @@ def _button(
     )
     label = "Measure after the one that runs" if measuring else "Measure"
     pressed = st.button(label, type="primary", icon=":material/timer:", key="bench_start")
+    code.of_plan(plan)
     return plan if pressed else None
 
 

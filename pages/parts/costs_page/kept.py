@@ -1,4 +1,4 @@
-"""What was typed into the Costs page stays while other sections or pages are looked at."""
+"""What was typed into a page stays while other sections or pages are looked at; Costs and Decide share it."""
 
 from __future__ import annotations
 

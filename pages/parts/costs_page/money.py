@@ -9,10 +9,11 @@ import streamlit as st
 
 from pages import plain, told
 from pages.parts import explained, figures, price_editor
-from pages.parts.costs_page import assumptions, kept, table
+from pages.parts.costs_page import assumptions, code, kept, table
 from pages.parts.costs_page.wrapped import wrapped
 from vision_core.costs.bench import ARROW
 from vision_core.costs.bench_rows import Row, labels, setting, usable
+from vision_core.costs.bench_store import BenchFolder
 from vision_core.costs.prices import load_prices
 from vision_core.costs.scenario import NAMES, Scenario, speed_of
 from vision_core.costs.total_charts import cost_by_volume, cost_parts
@@ -23,7 +24,7 @@ _TASKS = {"classification": "Classifier", "detection": "Detector"}
 _ESTIMATE = "Estimated from the two alone"
 
 
-def draw(rows: Sequence[Row]) -> None:
+def draw(rows: Sequence[Row], bench: BenchFolder | None = None) -> None:
     """The choice of a classifier and a detector among what was measured, the assumptions, and what follows."""
     known_rows = usable(rows)
     if not known_rows:
@@ -42,6 +43,7 @@ def draw(rows: Sequence[Row]) -> None:
     if scenario is not None:
         with told():
             _outcome(scenario, chosen)
+        code.of_money(bench, scenario, chosen)
 
 
 def _choose(rows: Sequence[Row]) -> dict[str, Row]:

@@ -8,6 +8,7 @@ from functools import partial
 import streamlit as st
 
 from pages import told
+from pages.parts import code
 from pages.parts.train import all_settings, runs
 from vision_core.training import export, jobs, snippets
 from vision_core.training.overview import Overview, read_log
@@ -117,16 +118,8 @@ def _weights(one: Overview) -> None:
 
 
 def _code(one: Overview) -> None:
-    config = one.run.config()
-    st.download_button(
-        "As a notebook",
-        partial(snippets.notebook, config),
-        "train.ipynb",
-        "application/x-ipynb+json",
-        icon=":material/download:",
-        on_click="ignore",
-        key="train_notebook",
-    )
+    config = snippets.as_trained(one.run)
+    code.button(partial(snippets.notebook, config), "train", "train")
     st.code(snippets.python_code(config), language="python")
 
 

@@ -6,7 +6,7 @@ The usual settings have widgets of their own; whatever else "All settings" was t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import streamlit as st
 
@@ -31,6 +31,10 @@ LABELS: dict[LabelsFrom, str] = {
     "presence": "Every class with a box in it: several labels",
     "majority": "The class with most boxes: one label",
     "crops": "Every box as a picture of its own",
+}
+BOXES: dict[LabelsFrom, str] = {
+    "auto": "Boxes and their classes",
+    "objects": "Boxes alone: that something is there (class-agnostic)",
 }
 PRETRAINED, SCRATCH, RUN, FILE = "Pretrained", "From scratch", "An earlier run", "Your own weights"
 _WIDGETS = (
@@ -140,13 +144,17 @@ def _task(place: Any) -> Task:
 
 
 def _labels(place: Any, dataset: Dataset | None, task: Task) -> LabelsFrom:
-    """What a classifier learns, where boxes could tell it too."""
-    st.session_state.setdefault("train_labels", "auto")
-    if task == "detection" or dataset is None or not dataset.versions[-1].boxes:
-        st.session_state["train_labels"] = "auto" if task == "detection" else st.session_state["train_labels"]
+    """What a network learns, where boxes leave a choice."""
+    known = BOXES if task == "detection" else LABELS
+    if st.session_state.get("train_labels") not in known:
+        st.session_state["train_labels"] = "auto"
+    if dataset is None or not dataset.versions[-1].boxes:
         return st.session_state["train_labels"]
     return place.selectbox(
-        "A classifier learns", get_args(LabelsFrom), format_func=LABELS.__getitem__, key="train_labels"
+        "A detector learns" if task == "detection" else "A classifier learns",
+        list(known),
+        format_func=known.__getitem__,
+        key="train_labels",
     )
 
 

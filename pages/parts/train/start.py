@@ -6,6 +6,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from uuid import uuid4
 import streamlit as st
 
 from pages import plain, told
+from pages.parts import code
 from pages.parts.data.progress import working
 from vision_core.costs.prices import load_prices
 from vision_core.data.library import list_datasets
@@ -22,10 +24,11 @@ from vision_core.training import charts, jobs, lesson
 from vision_core.training.config import TrainConfig
 from vision_core.training.overview import cost_usd, duration, money, rounded
 from vision_core.training.preflight import Preflight, check, check_places
-from vision_core.training.snippets import unsized
+from vision_core.training.snippets import notebook, python_code, unsized
 from vision_core.training.task_data import Stage
 
 KEPT = 200
+_SAYS = "These lines train what the form says; run them beside `app.py`."
 _MATTERS = (
     "data",
     "task",
@@ -105,6 +108,7 @@ def draw(config: TrainConfig) -> None:
             with told():
                 check_places(config)
                 open_run(jobs.submit(config, name or _usual_name(config)).path.name)
+    code.draw(python_code(config), partial(notebook, config), "train", "train_form", says=_SAYS)
     _lesson(config, ready)
 
 

@@ -6,30 +6,24 @@ import json
 import math
 import shlex
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
-from tests.advice_cases import ahead, candidate, errors, evidence, law, result_of, three
-from vision_core.__main__ import app
+from tests.advice_cases import ahead, candidate, errors, evidence, law, three
 from vision_core.advice import Needs, advise
-from vision_core.advice.evidence import Evidence, Figure, Taught, of_duel
-from vision_core.advice.evidence import evidence as collected
+from vision_core.advice.evidence import Evidence, Figure, Taught
 from vision_core.advice.experiment import YOUR_DATA
 from vision_core.advice.needs import QUESTIONS
 from vision_core.advice.prospects import Rates, prospect_of
 from vision_core.advice.ranking import ranked
-from vision_core.advice.rules import RULES
 from vision_core.advice.traded import Traded
 from vision_core.costs.prices import load_prices
-from vision_core.duel.folder import DuelFolder
 from vision_core.duel.plan import DuelPlan
-from vision_core.errors import DataError, SettingsError
+from vision_core.errors import SettingsError
 
 NOTHING = Evidence()
 ASKS = st.sets(st.sampled_from(list(QUESTIONS)), min_size=1).map(tuple)
@@ -137,6 +131,24 @@ def test_guidance_alone_leads_the_same_way_says_so_and_proposes_a_duel_that_can_
         assert words[words.index("--question") + 1] == plan.question
         assert float(words[words.index("--minutes") + 1]) == plan.minutes > 0
         assert words[words.index("--contenders") + 1] == ",".join(plan.contenders)
+
+
+def test_where_one_was_trained_longer_it_says_so_and_proposes_the_same_training_for_both():
+    """With a detector of the thorough preset beside a classifier of the instant one the gap is of two things."""
+    weaker = {"presence_ap": Figure(0.6, 0.55, 0.65)}
+    longer = evidence(
+        candidate(preset="instant", networks=("tf_efficientnet_lite0",), figures=weaker),
+        candidate("detection", preset="thorough", networks=("ssdlite_mobilenet_v2_coco",)),
+        gaps=ahead("detection", "classification", "presence_ap", 0.2),
+    )
+    found = advise(Needs(), longer)
+    assert found.task == "detection"
+    assert "training, not the task" in next(one.sentence for one in found.fired if one.rule.name == "unequal-training")
+    assert found.experiment is not None
+    plan = DuelPlan.from_json(found.experiment.plan)
+    assert (plan.preset, plan.contenders, plan.data) == ("thorough", ("classification", "detection"), "Shelf")
+    assert (plan.classifier, plan.detector) == ("tf_efficientnet_lite0", "ssdlite_mobilenet_v2_coco")
+    assert advise(Needs(), replace(longer, candidates=longer.candidates[:1])).experiment is None, "nobody to compare"
 
 
 def test_a_model_whose_licence_may_not_be_is_not_what_guidance_names():
@@ -322,66 +334,3 @@ def test_the_short_list_says_what_each_gives_up():
     assert "10 times the time" in listed["two-stage"]
     assert "more of labelling" in listed["detection"]
     assert "more in all" not in listed["classification"]
-
-
-@pytest.fixture
-def duel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DuelFolder:
-    """A finished duel, of a workspace of its own."""
-    monkeypatch.setenv("WHATWHERE_HOME", str(tmp_path))
-    folder = DuelFolder.create(tmp_path / "duels" / "one", DuelPlan(data="Shelf"))
-    folder.files.write("result.json", result_of(three()))
-    folder.files.write("costs.json", {"bench": "bench-7"})
-    return folder
-
-
-def test_a_duels_result_becomes_evidence_and_every_number_knows_where_it_comes_from(duel: DuelFolder):
-    found = of_duel(duel)
-    names = [one.name for one in found.candidates]
-    assert names == ["classification", "detection", "two-stage"]
-    assert found.candidates[0].sources["figures"].where == "runs/classification"
-    assert found.candidates[1].sources["costs"].where == "bench-7"
-    assert found.candidates[1].laws["count_mae"].spread == pytest.approx(0.01)
-    assert found.objects_per_picture == 10
-    answer = advise(Needs(ask=("count",)), found)
-    assert answer.task == "two-stage", "0.3 objects fewer counted wrong, surely"
-    assert "A limit of the duel." in answer.notes
-    assert json.loads(json.dumps(answer.to_json()))["shortlist"][0]["numbers"][0]["source"]["of"] == "run"
-
-
-def test_evidence_is_the_duel_that_is_named_else_the_newest_and_others_are_only_mentioned(duel: DuelFolder):
-    other = DuelFolder.create(duel.path.parent / "two", DuelPlan(data="Photos"))
-    assert collected().duel == str(duel.path), "the other has no result yet"
-    other.files.write("result.json", result_of(three()) | {"plan": {"data": "Photos"}})
-    assert collected().duel == str(other.path)
-    named = collected(duel)
-    assert named.duel == str(duel.path)
-    assert any("Photos" in sentence for sentence in named.left_out)
-
-
-def test_an_empty_workspace_has_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("WHATWHERE_HOME", str(tmp_path))
-    assert collected() == Evidence()
-
-
-def test_the_command_line_says_it_all(duel: DuelFolder):
-    run = CliRunner().invoke(app, ["advise", "--duel", str(duel.path), "--ask", "count", "--ask", "where", "--json"])
-    assert run.exit_code == 0, run.output
-    said = json.loads(run.stdout)
-    assert (said["task"], said["places"], said["basis"]) == ("two-stage", True, "measured")
-    assert said["needs"]["ask"] == ["count", "where"]
-    text = CliRunner().invoke(app, ["advise", "--ask", "count", "--pictures-a-day", "40000"])
-    assert text.exit_code == 0
-    assert "What would change this" in text.stdout
-    assert "Gives up" in text.stdout
-    assert "bench-7" in text.stdout
-
-
-def test_the_command_line_shows_all_rules_and_refuses_what_cannot_be(duel: DuelFolder):
-    rules = json.loads(CliRunner().invoke(app, ["advise", "--rules", "--json"]).stdout)
-    assert [one["rule"] for one in rules] == [rule.name for rule in RULES]
-    shown = CliRunner().invoke(app, ["advise", "--rules"]).stdout
-    assert all(rule.source in shown for rule in RULES)
-    with pytest.raises(SettingsError, match="'who'"):
-        CliRunner().invoke(app, ["advise", "--ask", "who"], catch_exceptions=False)
-    with pytest.raises(DataError, match=r"duel\.json"):
-        CliRunner().invoke(app, ["advise", "--duel", str(duel.path.parent)], catch_exceptions=False)

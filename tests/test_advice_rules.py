@@ -11,7 +11,8 @@ from tests.advice_cases import FREE, ahead, candidate, errors, evidence, law, th
 from vision_core.advice.evidence import Evidence, Figure
 from vision_core.advice.needs import Needs
 from vision_core.advice.ranking import ranked
-from vision_core.advice.rules import EFFECTS, OF_A_CANDIDATE, RULES
+from vision_core.advice.rule import EFFECTS, OF_A_CANDIDATE
+from vision_core.advice.rules import RULES
 
 Asked = tuple[Needs, Evidence, str]
 NOTHING = Evidence()
@@ -88,6 +89,10 @@ EXAMPLES: dict[str, tuple[Asked, Asked]] = {
     ),
     "no-curve": ((Needs(more_pictures=10), three(), "classification"), (Needs(), three(), "classification")),
     "other-computer": ((Needs(hardware="edge"), three(), "classification"), (Needs(), three(), "classification")),
+    "unequal-training": (
+        (Needs(), evidence(candidate(), candidate("detection", preset="instant")), "classification"),
+        (Needs(), evidence(candidate(preset="instant"), candidate("detection")), "classification"),
+    ),
     "slow-tail": ((Needs(latency_ms=21), three(), "classification"), (Needs(latency_ms=23), three(), "classification")),
     "chosen-on-the-judged": (
         (Needs(miss_cost=2), evidence(candidate(traded=errors([1, 2], [2, 1], on_validation=False))), "classification"),

@@ -28,7 +28,7 @@ from vision_core.run_folder import create_run, list_run_folders
 from vision_core.runs import read_run
 from vision_core.training.config import make_config
 from vision_core.training.examples import install_examples
-from vision_core.training.task_data import prepare
+from vision_core.training.prepare import prepare
 
 ROOT = Path(__file__).parent.parent
 KILLS = int(os.environ.get("WHATWHERE_KILLS", "3"))

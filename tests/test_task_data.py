@@ -15,7 +15,8 @@ from PIL import Image
 
 from vision_core.data.tasks import OBJECT
 from vision_core.errors import DataError
-from vision_core.training.task_data import TaskData, prepare
+from vision_core.training.prepare import prepare
+from vision_core.training.task_data import TaskData
 
 NAMES = list(COLOURS)
 

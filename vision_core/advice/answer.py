@@ -13,38 +13,20 @@ from typing import Any, Literal
 
 from vision_core.advice import conditions, sentences
 from vision_core.advice.changes import Change, changes
-from vision_core.advice.evidence import Evidence, Source
+from vision_core.advice.evidence import Evidence
 from vision_core.advice.experiment import Experiment, experiment
 from vision_core.advice.needs import QUESTIONS, Needs
+from vision_core.advice.numbers import Number, numbers_of
 from vision_core.advice.prospects import NEEDS_BOXES, Prospect, Rates, figure_of
 from vision_core.advice.ranking import Ranking, Standing, ranked
-from vision_core.advice.rules import OF_A_CANDIDATE, RULES, Rule
+from vision_core.advice.rule import OF_A_CANDIDATE, Rule
+from vision_core.advice.rules import RULES
 from vision_core.costs.totals import usd_text
 from vision_core.evaluation.yardstick import FIGURES, LOWER_IS_BETTER
-from vision_core.models.published import PUBLISHED
 
 Basis = Literal["measured", "published guidance"]
 _SLOWER, _DEARER = 1.2, 1.05
 """Factors from which on a candidate gives up speed or money."""
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number behind the advice.
-
-    Attributes:
-        name: of the glossary's entry where it has one; value, low, high: None where unknown.
-        said: in words, with its unit.
-        source: where it comes from; how: measured, reckoned (from measured numbers) or published.
-    """
-
-    name: str
-    value: float | None
-    said: str
-    source: Source
-    how: str = "measured"
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -199,11 +181,13 @@ def _asked_figures(prospect: Prospect, needs: Needs) -> Iterator[str]:
 
 
 def _against(found: Ranking) -> str | None:
-    """Why not the next one: by money where they are level, else by the strongest rule against it."""
+    """Why not the next task, else the next: by money where they are level, else by the strongest rule against it."""
     case = found.case(found.first)
     if conditions.cheapest_of_equals(case):
         return sentences.cheapest_of_equals(case)
-    for standing in found.standings[1:2]:
+    rest = found.standings[1:]
+    other = [one for one in rest if one.prospect.candidate.kind != found.first.prospect.candidate.kind]
+    for standing in (other or rest)[:1]:
         own = found.case(standing)
         return next((rule.sentence(own) for rule in standing.fired if rule.effect != "guide"), None)
     return None
@@ -224,7 +208,7 @@ def _place(found: Ranking, standing: Standing) -> Listed:
     case = found.case(standing)
     mine = standing.prospect
     fired = tuple(Fired(rule, mine.name, rule.sentence(case)) for rule in standing.fired)
-    return Listed(standing, tuple(_gives_up(found, mine)), fired, tuple(_numbers(mine, found.needs)))
+    return Listed(standing, tuple(_gives_up(found, mine)), fired, tuple(numbers_of(mine, found.needs)))
 
 
 def _gives_up(found: Ranking, mine: Prospect) -> Iterator[str]:
@@ -250,52 +234,6 @@ def _gives_up(found: Ranking, mine: Prospect) -> Iterator[str]:
     hours = min((one.hours for one in others if one.hours is not None), default=None)
     if hours is not None and mine.hours is not None and mine.hours > _DEARER * hours:
         yield f"{mine.hours - hours:.3g} h more of labelling"
-
-
-def _numbers(mine: Prospect, needs: Needs) -> Iterator[Number]:
-    candidate = mine.candidate
-    nowhere = Source("catalogue", candidate.networks[0] if candidate.networks else candidate.name)
-    figures, costs = (candidate.sources.get(name, nowhere) for name in ("figures", "costs"))
-    labels = candidate.sources.get("labels", nowhere)
-    for name in FIGURES:
-        if (one := mine.figures.get(name)) is not None:
-            moved = "reckoned" if name in mine.moved else "measured"
-            yield Number(name, one.value, sentences.said(name, one.value), figures, moved, one.low, one.high)
-    if not mine.figures:
-        yield from _published(candidate.networks)
-    if (errors := mine.errors) is not None:
-        at = "" if errors.threshold is None else f" at threshold {errors.threshold:g}"
-        said = f"{errors.value:.2f} false alarms a picture{at}, a miss counting as {needs.miss_cost or 1:g}"
-        yield Number("error_cost", errors.value, said, figures, "reckoned", errors.low, errors.high)
-    if candidate.latency_ms is not None:
-        yield Number(
-            "latency_ms_p50", candidate.latency_ms, f"{sentences.ms_text(candidate.latency_ms)} a picture", costs
-        )
-    reckoned = "reckoned" if candidate.figures else "published"
-    if mine.hours is not None:
-        said = f"{mine.hours:.3g} h of labelling to pay, {mine.labelled:,.0f} pictures learned from"
-        yield Number("label_hours", mine.hours, said, labels, reckoned)
-    for name, usd, what in _money(mine):
-        if usd is not None:
-            source = labels if name == "labelling_usd" else costs
-            yield Number(name, usd, f"{usd_text(usd)} {what}", source, reckoned)
-
-
-def _money(mine: Prospect) -> tuple[tuple[str, float | None, str], ...]:
-    return (
-        ("usd", mine.usd, "in all"),
-        ("labelling_usd", mine.labelling_usd, "for labelling"),
-        ("training_usd", mine.training_usd, "for training"),
-        ("inference_usd", mine.inference_usd, "for answering"),
-        ("errors_usd", mine.errors_usd or None, "for errors"),
-    )
-
-
-def _published(networks: tuple[str, ...]) -> Iterator[Number]:
-    """What was published of the catalogue's networks, which orders them and says nothing of one's own pictures."""
-    for name in networks:
-        if (one := PUBLISHED.get(name)) is not None:
-            yield Number(one.metric, one.value, f"{name}: {one} ({one.source})", Source("catalogue", name), "published")
 
 
 def _notes(evidence: Evidence) -> Iterator[str]:

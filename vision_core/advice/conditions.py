@@ -239,6 +239,22 @@ def train_longer(case: Case) -> bool:
     return case.is_measured and bool(next_preset(case.mine.candidate)) and falls_short and in_time
 
 
+def unequal_training(case: Case) -> bool:
+    return trained_less(case) is not None
+
+
+def trained_less(case: Case) -> Prospect | None:
+    """The best of another task, where it was trained with a shorter preset than the candidate."""
+    asked = {figure_of(question, case.needs) for question in case.needs.ask}
+    able = (one for one in case.others if one.candidate.kind != case.kind and asked & set(one.figures))
+    rival = next(able, None)
+    if rival is None:
+        return None
+    presets = (rival.candidate.preset, case.mine.candidate.preset)
+    known = all(one in PRESETS for one in presets)
+    return rival if known and PRESETS.index(presets[0]) < PRESETS.index(presets[1]) else None
+
+
 def label_more(case: Case) -> bool:
     laws = case.mine.candidate.laws
     figures = [figure_of(question, case.needs) for question in case.needs.ask]

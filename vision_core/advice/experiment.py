@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vision_core.advice.conditions import Case, next_preset, train_longer
+from vision_core.advice.conditions import Case, next_preset, train_longer, trained_less
 from vision_core.advice.guidance import PICTURES
+from vision_core.advice.prospects import Prospect
 from vision_core.advice.ranking import Ranking
 from vision_core.duel.plan import KINDS
 
@@ -51,6 +52,8 @@ def experiment(found: Ranking) -> Experiment | None:
     case = found.case(found.first)
     if train_longer(case):
         return _longer(case, question)
+    if (rival := trained_less(case)) is not None:
+        return _fair(case, rival, question)
     if any(rule.effect == "unproven" for rule in found.first.fired):
         plan = {"data": evidence.data, "question": question, "preset": "instant", "contenders": _ANSWERING[question]}
         return _of(plan, MINUTES, _settles(question), "")
@@ -65,9 +68,28 @@ def _longer(case: Case, question: str) -> Experiment:
     told = {name: case.evidence.plan[name] for name in ("classifier", "detector") if case.evidence.plan.get(name)}
     preset = next_preset(case.mine.candidate)
     plan = {"data": case.evidence.data, "question": question, "preset": preset, "contenders": tuple(kinds), **told}
-    trained = max(one.candidate.training_s or 0.0 for one in (case.mine, *case.others)) / 60
-    minutes = max(MINUTES, math.ceil(4 * trained / 5) * 5)
+    minutes = _minutes(4 * max(one.candidate.training_s or 0.0 for one in (case.mine, *case.others)))
     return _of(plan, minutes, f"Whether a longer training (“{preset}”) tells them apart, or brings the figure up.", "")
+
+
+def _fair(case: Case, rival: Prospect, question: str) -> Experiment:
+    """A duel of both with the longer preset of the two."""
+    told: dict[str, str] = {}
+    for one in (rival.candidate, case.mine.candidate):
+        if one.kind != "classification":
+            told["detector"] = one.networks[0]
+        if one.kind != "detection":
+            told["classifier"] = one.networks[-1]
+    preset = case.mine.candidate.preset
+    kinds = (case.kind, rival.candidate.kind)
+    plan = {"data": case.evidence.data, "question": question, "preset": preset, "contenders": kinds, **told}
+    why = f"Whether the gap is of the tasks, or of the longer training: both with “{preset}”."
+    return _of(plan, _minutes(2 * (case.mine.candidate.training_s or 0.0)), why, "")
+
+
+def _minutes(seconds: float) -> float:
+    """A limit for that time of training, in steps of five minutes."""
+    return max(MINUTES, math.ceil(seconds / 60 / 5) * 5)
 
 
 def _of(plan: Mapping[str, Any], minutes: float, why: str, first: str) -> Experiment:

@@ -15,7 +15,8 @@ from vision_core.advice.evidence import Evidence
 from vision_core.advice.guidance import guided
 from vision_core.advice.needs import Needs
 from vision_core.advice.prospects import Prospect, Rates, figure_of, prospect_of, weighs_errors
-from vision_core.advice.rules import OF_A_CANDIDATE, RULES, Rule
+from vision_core.advice.rule import OF_A_CANDIDATE, Rule
+from vision_core.advice.rules import RULES
 from vision_core.evaluation.yardstick import LOWER_IS_BETTER
 
 _STRONG = ("cannot", "limit", "unproven")

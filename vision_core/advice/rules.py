@@ -2,69 +2,25 @@
 
 for rule in RULES: print(rule.name, rule.when, rule.does, rule.source)
 
-Rules of a candidate rank it, in the order of `EFFECTS`: one that cannot answer stands behind all that can, then one
-that breaks a limit, then one of which something asked was never measured, then one that is measurably worse, then what
-published guidance says where nothing was measured; between equals the money of the whole period decides. Rules of the
-answer change no rank: they say what else to do, or to mind. The conditions are in `conditions`, the sentences in
+Rules of a candidate rank it, in the order of `rule.EFFECTS`: one that cannot answer stands behind all that can, then
+one that breaks a limit, then one of which something asked was never measured, then one that is measurably worse, then
+what published guidance says where nothing was measured; between equals the money of the whole period decides. Rules of
+the answer change no rank: they say what else to do, or to mind. The conditions are in `conditions`, the sentences in
 `sentences`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
-
 from vision_core.advice import conditions as when
 from vision_core.advice import sentences as say
-from vision_core.advice.conditions import Case
+from vision_core.advice.rule import Rule
 
-Effect = Literal["cannot", "limit", "unproven", "behind", "guide", "money", "preset", "labels", "mind"]
-EFFECTS: dict[str, str] = {
-    "cannot": "stands behind every candidate that can answer",
-    "limit": "stands behind every candidate that keeps the limit",
-    "unproven": "stands behind every candidate of which it was measured",
-    "behind": "stands behind those that are measurably better",
-    "guide": "comes first, as long as nothing was measured",
-    "money": "decides between those that nothing above tells apart",
-    "preset": "changes the preset that is advised",
-    "labels": "advises more labels",
-    "mind": "changes nothing, but has to be known",
-}
-"""What a rule can do; those that rank stand first, the strongest at the top."""
-OF_A_CANDIDATE = ("cannot", "limit", "unproven", "behind", "guide")
 YOURS = "your own limit"
 YARDSTICK = "the common yardstick: what a network of that kind can say at all"
 MEASURED = (
     "measured on your pictures; 95 % intervals by drawing pictures again (Efron & Tibshirani: An introduction to the "
     "bootstrap, 1993)"
 )
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule.
-
-    Attributes:
-        name: unique; when: its condition in words.
-        effect: of `EFFECTS`.
-        holds: the condition; of the answer's first candidate alone where the effect ranks nobody.
-        sentence: what it says where it holds.
-        source: where it comes from.
-    """
-
-    name: str
-    when: str
-    effect: Effect
-    holds: Callable[[Case], bool]
-    sentence: Callable[[Case], str]
-    source: str
-
-    @property
-    def does(self) -> str:
-        """What it does, in words."""
-        return EFFECTS[self.effect]
-
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -254,6 +210,15 @@ RULES: tuple[Rule, ...] = (
         when.other_computer,
         say.other_computer,
         "speeds are measured on this machine and carried over to none",
+    ),
+    Rule(
+        "unequal-training",
+        "the first candidate was trained with a longer preset than the best of another task",
+        "mind",
+        when.unequal_training,
+        say.unequal_training,
+        "training alone moves a network by more than many networks differ: Wightman, Touvron, Jégou: ResNet strikes "
+        "back, 2021, arXiv:2110.00476",
     ),
     Rule(
         "slow-tail",

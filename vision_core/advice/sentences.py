@@ -167,6 +167,16 @@ def train_longer(case: Case) -> str:
     return f"{name_of(case.mine)} was trained with the preset “{had}”: train it with “{then}” before you decide."
 
 
+def unequal_training(case: Case) -> str:
+    rival = when.trained_less(case)
+    if rival is None:
+        return ""
+    return (
+        f"{name_of(case.mine)} was trained with “{case.mine.candidate.preset}”, {name_of(rival)} with "
+        f"“{rival.candidate.preset}”: a part of what lies between them is training, not the task."
+    )
+
+
 def label_more(case: Case) -> str:
     laws, parts = case.mine.candidate.laws, []
     for figure in dict.fromkeys(figure_of(question, case.needs) for question in case.needs.ask):

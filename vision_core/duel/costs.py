@@ -61,7 +61,7 @@ def learned(run: RunFolder) -> Learned:
     Raises:
         DataError: its data cannot be read.
     """
-    from vision_core.training.task_data import prepare
+    from vision_core.training.prepare import prepare
 
     data = prepare(run.config(), run.path / "data")
     rows = data.rows["train"]

@@ -186,7 +186,7 @@ class _Fight:
 
     def _begin(self, part: Part, data: str, has_boxes: bool) -> RunFolder | None:
         """A new run; None where so few labels show too little to learn from."""
-        from vision_core.training.task_data import prepare
+        from vision_core.training.prepare import prepare
 
         config = part.config(self.plan, data, has_boxes)
         try:

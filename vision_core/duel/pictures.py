@@ -22,7 +22,7 @@ def settled(duel: DuelFolder, tell: Tell) -> tuple[str, DatasetIndex]:
     Raises:
         DataError: it cannot be read, or has changed since the duel began.
     """
-    from vision_core.training.task_data import open_data
+    from vision_core.training.prepare import open_data
 
     if name := duel.data():
         index = open_data(name, tell)

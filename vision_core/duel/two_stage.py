@@ -64,7 +64,8 @@ def two_stage(
 
 def _with_classes(results: DetectionResults, data: str) -> DetectionResults:
     """The same pictures and boxes; what is true, with its classes."""
-    from vision_core.training.task_data import TaskData, open_data
+    from vision_core.training.prepare import open_data
+    from vision_core.training.task_data import TaskData
 
     index = open_data(data, None)
     names = tuple(index.class_names[label] for label in np.unique(index.box_column("class_id")).tolist())

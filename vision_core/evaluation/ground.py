@@ -107,7 +107,7 @@ def columns_of(class_names: Sequence[str], name: str) -> list[int]:
 def with_boxes(evaluation: Evaluation) -> DatasetIndex | None:
     """The data set with the boxes of an evaluation's pictures; None where nobody drew any, where the pictures were cut
     out of those with boxes, or where the data set is gone."""
-    from vision_core.training.task_data import open_data
+    from vision_core.training.prepare import open_data
 
     try:
         index = evaluation.index

@@ -126,7 +126,7 @@ class Evaluation:
     def _index(self) -> DatasetIndex:
         if self.is_own:
             return DatasetIndex.load(self.run.path / "data")
-        from vision_core.training.task_data import for_task, open_data
+        from vision_core.training.prepare import for_task, open_data
 
         config = self.run.config().changed(data=self.data)
         return for_task(open_data(self.data, None), config)

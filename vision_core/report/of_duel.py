@@ -170,7 +170,7 @@ def _price(result: Mapping[str, Any]) -> Price:
 
 def _index(duel: DuelFolder, contenders: Sequence[Contender]) -> DatasetIndex | None:
     """The data set as it is in the workspace; as the runs keep it, where it is no longer there."""
-    from vision_core.training.task_data import open_data
+    from vision_core.training.prepare import open_data
 
     try:
         return open_data(duel.data(), None)

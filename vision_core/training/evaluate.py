@@ -26,7 +26,8 @@ from vision_core.runs import load_network, read_run
 from vision_core.training.config import TrainConfig
 from vision_core.training.feed import Batch, PictureFeed, Spoil
 from vision_core.training.objectives import Verdict, objective_for
-from vision_core.training.task_data import Stage, TaskData, for_task, open_data, prepare
+from vision_core.training.prepare import for_task, open_data, prepare
+from vision_core.training.task_data import Stage, TaskData
 
 ALL = "all"
 

@@ -17,7 +17,7 @@ from vision_core.data.staging import link_or_copy, staged
 from vision_core.models.weights import ASSETS
 from vision_core.run_folder import CONFIG, RunFolder, runs_folder
 from vision_core.settings import ensure_folder
-from vision_core.training.task_data import for_task
+from vision_core.training.prepare import for_task
 
 EXAMPLES = ASSETS / "runs"
 _GIVEN = ".examples.json"

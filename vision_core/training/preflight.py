@@ -24,7 +24,8 @@ from vision_core.predict import choose_device
 from vision_core.run_folder import CONFIG, list_run_folders
 from vision_core.settings import allowed_path, ensure_folder, settings
 from vision_core.training.config import STARTS, TrainConfig
-from vision_core.training.task_data import Stage, TaskData, prepare
+from vision_core.training.prepare import prepare
+from vision_core.training.task_data import Stage, TaskData
 
 WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt")
 FEW = 10

@@ -28,7 +28,8 @@ from vision_core.training.feed import PictureFeed, plan_epoch
 from vision_core.training.instant import FeatureFeed, FeatureObjective
 from vision_core.training.objectives import Objective, objective_for
 from vision_core.training.optimiser import make_optimizer, make_schedule
-from vision_core.training.task_data import FETCHING, Stage, TaskData, prepare
+from vision_core.training.prepare import prepare
+from vision_core.training.task_data import FETCHING, Stage, TaskData
 from vision_core.types import Preprocessing
 
 

@@ -13,11 +13,13 @@ from pages import plain
 from pages.parts.costs_page.wrapped import wrapped
 from pages.parts.decide import choose, code, links, needs_form
 from vision_core.advice import Advice, Evidence, advise
-from vision_core.advice.answer import Fired, Listed, Number
+from vision_core.advice.answer import Fired, Listed
 from vision_core.advice.evidence import Source, evidence
 from vision_core.advice.needs import QUESTIONS
+from vision_core.advice.numbers import Number
 from vision_core.advice.prospects import figure_of
-from vision_core.advice.rules import RULES, Rule
+from vision_core.advice.rule import Rule
+from vision_core.advice.rules import RULES
 from vision_core.advice.sentences import NAMES
 from vision_core.duel.folder import RESULT, DuelFolder, duels_folder
 from vision_core.duel.plan import TITLES

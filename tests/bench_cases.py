@@ -91,3 +91,18 @@ def layers() -> list[dict[str, Any]]:
                 }
             )
     return found
+
+
+STREAM = {
+    "target_fps": 25.0,
+    "seconds": 5.0,
+    "offered": 125,
+    "processed": 100,
+    "dropped": 25,
+    "sustained_fps": 20.0,
+    "capacity_fps": 21.0,
+    "delay_ms_p50": 48.0,
+    "delay_ms_p95": 60.0,
+    "keeps_up": False,
+    "words": "20 of 25 frames a second; 20% dropped",
+}

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.bench_cases import CLASSIFIER, DETECTOR, row, rows
+from tests.bench_cases import CLASSIFIER, DETECTOR, STREAM, row, rows
 from tests.browser import OFFLINE, Server, Tab, find_chromium, serve, visit
 from tests.conftest import check
-from tests.test_costs_page import STREAM
 from vision_core.costs.bench import BenchPlan
 from vision_core.costs.bench_store import ROWS, BenchFolder
 

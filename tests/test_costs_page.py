@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.bench_cases import CLASSIFIER, DETECTOR, HOSTILE, broken, row, rows
+from tests.bench_cases import CLASSIFIER, DETECTOR, HOSTILE, STREAM, broken, row, rows
 from tests.test_data_page import click, every, said, seen, select, words
 from tests.test_train_page import button
 from vision_core.costs import bench_store
@@ -27,19 +27,6 @@ from vision_core.evaluation.yardstick import NOT_ASKED
 
 ROOT = Path(__file__).parent.parent
 OpenPage = Callable[..., AppTest]
-STREAM = {
-    "target_fps": 25.0,
-    "seconds": 5.0,
-    "offered": 125,
-    "processed": 100,
-    "dropped": 25,
-    "sustained_fps": 20.0,
-    "capacity_fps": 21.0,
-    "delay_ms_p50": 48.0,
-    "delay_ms_p95": 60.0,
-    "keeps_up": False,
-    "words": "20 of 25 frames a second; 20% dropped",
-}
 
 
 @pytest.fixture

@@ -17,9 +17,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbformat import v4
 from streamlit.testing.v1 import AppTest
 
 from pages.parts import code, engine, explained
+from pages.parts.costs_page import kept
+from tests.bench_cases import STREAM
 from tests.bench_cases import row as bench_row
 from tests.bench_cases import rows as bench_rows
 from tests.evaluated_runs import evaluated, trained_run
@@ -237,7 +240,7 @@ def kept_bench(found: list[dict[str, Any]], name: str = "mine") -> BenchFolder:
 
 def test_costs(page: OpenPage, taken: dict[str, bytes], kernel_environment: Path) -> None:
     """The table and its chart, of one measurement and of all; the money; and measuring again, on this machine."""
-    rows = [*bench_rows(), bench_row(title=HOSTILE, batch_size=64)]
+    rows = [*bench_rows(), bench_row(title=HOSTILE, batch_size=64, stream=STREAM)]
     bench = kept_bench(rows)
     app = page("5_Costs", show="Results", bench=bench.id)
     table = app.dataframe[0].value
@@ -245,6 +248,8 @@ def test_costs(page: OpenPage, taken: dict[str, bytes], kernel_environment: Path
     assert again != taken["costs"]
     asked = "{'rows': measured.to_dict('records'), 'front': front['on the front'].tolist(),"
     wanted = [(again, asked + " 'again': again, 'words': in_words(verdicts, cost, figure)[0]}")]
+    tried = page("5_Costs", show="Real time")
+    wanted.append((taken["real_time"], "{'rows': rows, 'verdicts': verdicts}"))
     everything = page("5_Costs", show="Results", bench="all")
     wanted.append((taken["costs"], "{'rows': len(measured)}"))
     money = page("5_Costs", show="Money", bench=bench.id)
@@ -257,11 +262,26 @@ def test_costs(page: OpenPage, taken: dict[str, bytes], kernel_environment: Path
     assert any(found[0]["front"])
     assert found[0]["again"][0]["latency_ms_p50"] > 0
     assert list_benches()[0].name == costs.NAME, "what it measured stands on the page"
+    streamed = found.pop(1)
+    assert streamed["rows"] == rows[-1:]
+    assert f"{streamed['verdicts'][0]}: {STREAM['words']}" in words(tried)
     assert found[1]["rows"] == len(everything.dataframe[0].value)
     totals = [unescaped(metric.value) for metric in money.metric][:3]
     assert totals == [usd_text(way["total"]) for way in found[2]["money"].values()]
     for sentence in found[2]["words"][1:]:
         assert sentence in unescaped(words(money))
+
+
+def test_the_form_of_a_duel(page: OpenPage, taken: dict[str, bytes], kernel_environment: Path) -> None:
+    """The plan in the notebook is the plan of the form."""
+    shelf = add_shelf(24)
+    app = page("6_Decide", show="New duel", data=shelf.id)
+    seen(app.radio(key=kept.key("duel_question")).set_value("count").run())
+    cells = [v4.new_code_cell(cell) for cell in code_of(taken["duel"])]
+    (plan,) = executed([(nbformat.writes(v4.new_notebook(cells=cells[:1])).encode(), "plan.to_json()")],
+                       kernel_environment)  # fmt: skip
+    assert plan == DuelPlan(data=shelf.id, question="count").to_json()
+    assert "fight(duel)" in cells[1].source
 
 
 def test_decide(page: OpenPage, taken: dict[str, bytes], kernel_environment: Path) -> None:

@@ -68,6 +68,40 @@ def plan_steps(plan: BenchPlan) -> list[Step]:
     return [Step("Measure", "Leave the machine alone meanwhile: what else it does slows this down.", code), _table()]
 
 
+@dataclass(frozen=True)
+class StreamView:
+    """What “Real time” shows: the newest try of each configuration at a target, and the plan of another one, if any."""
+
+    target_fps: float
+    plan: BenchPlan | None = None
+
+
+def stream_notebook(view: StreamView) -> bytes:
+    """What is on screen as a notebook."""
+    return write("Does it keep up?", INTRO, stream_steps(view))
+
+
+def stream_steps(view: StreamView) -> list[Step]:
+    """Who keeps up, the chart, and another try."""
+    kept = lines(
+        "import pandas as pd",
+        "from vision_core.costs.bench_rows import labels, newest, table, usable",
+        "from vision_core.costs.bench_store import list_benches",
+        "from vision_core.costs.stream_chart import streamed, streams",
+        f"\ntarget = {view.target_fps!r}",
+        "every = [row for bench in list_benches() for row in streamed(bench.rows())]",
+        "rows = newest(row for row in every if row['stream']['target_fps'] == target)",
+        "verdicts = ['keeps up' if row['stream']['keeps_up'] else 'does not keep up' for row in rows]",
+        "for name, verdict, row in zip(labels(rows), verdicts, rows):",
+        "    print(f\"{name} {verdict}: {row['stream']['words']}\")",
+    )
+    found = [
+        Step("Who keeps up", "To keep up is to drop at most one frame in a hundred.", kept),
+        Step("Answered and dropped", "A model that drops frames still answers, of fewer of them.", "streams(rows)"),
+    ]
+    return [*found, *([] if view.plan is None else [_again(view.plan)])]
+
+
 def steps(view: CostsView) -> list[Step]:
     """The table, and below it what the page shows of it."""
     found = [_rows(view), _table()]

@@ -15,7 +15,16 @@ from vision_core.costs.bench_rows import Row
 from vision_core.costs.bench_store import BenchFolder
 from vision_core.costs.scenario import Scenario
 from vision_core.errors import VisionError
-from vision_core.notebooks.costs import CostsView, notebook, plan_notebook, plan_steps, python_code
+from vision_core.notebooks.costs import (
+    CostsView,
+    StreamView,
+    notebook,
+    plan_notebook,
+    plan_steps,
+    python_code,
+    stream_notebook,
+    stream_steps,
+)
 from vision_core.notebooks.writer import script
 
 _KEPT_ROWS = "The rows that were kept give the same numbers to the last digit; run these lines beside `app.py`."
@@ -37,6 +46,12 @@ def of_results(bench: BenchFolder | None) -> None:
 def of_money(bench: BenchFolder | None, scenario: Scenario, ways: Mapping[str, Row]) -> None:
     """What a year costs."""
     _draw(CostsView(bench=bench.id if bench else "", scenario=scenario, ways=ways))
+
+
+def of_stream(target_fps: float, plan: BenchPlan | None) -> None:
+    """Real time: what was tried at that target, and another try as the form has it."""
+    view = StreamView(target_fps, plan)
+    code.draw(script(stream_steps(view)), partial(stream_notebook, view), "real_time", "bench_stream", says=_KEPT_ROWS)
 
 
 def _draw(view: CostsView) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages import plain, told
 from pages.parts import explained, figures
-from pages.parts.costs_page import benches, form, kept, table
+from pages.parts.costs_page import benches, code, form, kept, table
 from vision_core.costs import bench_store
 from vision_core.costs.bench import ENGINES, TITLES, BenchPlan
 from vision_core.costs.bench_rows import Row, labels, newest
@@ -40,22 +40,33 @@ def draw(found: Sequence[BenchFolder]) -> None:
             required=True,
             key=kept.one_of("stream_engine", ENGINES, ENGINES[0]),
         )
-    if st.button("Try them", type="primary", icon=":material/videocam:", disabled=not models, key="bench_stream_start"):
+    plan = _plan(models, engine or ENGINES[0], float(target or 25.0))
+    pressed = st.button(
+        "Try them", type="primary", icon=":material/videocam:", disabled=plan is None, key="bench_stream_start"
+    )
+    if pressed and plan is not None:
         with told():
-            plan = BenchPlan(
-                tuple(models),
-                engines=(engine or ENGINES[0],),
-                devices=form.devices_here()[-1:],
-                seconds=1.0,
-                target_fps=float(target or 25.0),
-            )
             bench_store.start_bench(plan, f"Real time, {plan.target_fps:g} frames a second")
             st.rerun()
     for bench in found:
         state = str(bench.status()["state"])
         if state in benches.ACTIVE and _has_stream(bench):
             benches.standing(bench, bench.rows(), state)
-    _outcome(_rows(found))
+    _outcome(_rows(found), plan)
+
+
+def _plan(models: Sequence[str], engine: str, target_fps: float) -> BenchPlan | None:
+    """None as long as no model is chosen."""
+    with told():
+        if models:
+            return BenchPlan(
+                tuple(models),
+                engines=(engine,),
+                devices=form.devices_here()[-1:],
+                seconds=1.0,
+                target_fps=target_fps,
+            )
+    return None
 
 
 def _has_stream(bench: BenchFolder) -> bool:
@@ -72,7 +83,8 @@ def _rows(found: Sequence[BenchFolder]) -> list[Row]:
     return [row for target in sorted(by_target) for row in newest(by_target[target])]
 
 
-def _outcome(rows: Sequence[Row]) -> None:
+def _outcome(rows: Sequence[Row], plan: BenchPlan | None) -> None:
+    """What came of the tries, and their code; `plan`: of another try, as the form has it."""
     if not rows:
         st.info("No model has been tried on a stream yet.", icon=":material/videocam:")
         return
@@ -112,3 +124,4 @@ def _outcome(rows: Sequence[Row]) -> None:
         f"On {plain(', '.join(processors) or 'this machine')}, one frame of 640 × 480 pixels at a time. To keep up "
         "is to drop at most one frame in a hundred."
     )
+    code.of_stream(float(target or targets[-1]), plan)

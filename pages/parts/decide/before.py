@@ -7,6 +7,7 @@ import json
 import streamlit as st
 
 from pages import plain, told
+from pages.parts.decide import code
 from vision_core.data.library import Dataset
 from vision_core.data.wording import plural
 from vision_core.duel.command import command_line
@@ -65,6 +66,7 @@ def draw(plan: DuelPlan, has_boxes: bool, fits: bool, going_on: bool) -> bool:
         with st.expander("The same from the command line", icon=":material/terminal:"):
             st.code(command_line(plan, "duels/mine"), language="bash", wrap_lines=True)
             st.caption("The same command goes on with a duel that was stopped.")
+        code.of_plan(plan)
     return pressed
 
 

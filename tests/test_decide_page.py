@@ -116,10 +116,16 @@ def test_what_cannot_be_is_said_on_the_spot_and_cannot_be_started(page: OpenPage
 
 
 def test_data_without_boxes_say_what_can_be_compared(page: OpenPage, tmp_path: Path) -> None:
-    import_dataset(paint_labelled(tmp_path / "data"), "Colours")
-    app = page()
+    colours = import_dataset(paint_labelled(tmp_path / "data"), "Colours")
+    assert "knows none of their classes (blue, green, red)" in words(page(data=colours.id)).replace("\\", "")
+    assert button(page(data=colours.id), "Start the duel").disabled
+    (tmp_path / "data" / "train" / "red").rename(tmp_path / "data" / "train" / "cat")
+    (tmp_path / "data" / "val" / "red").rename(tmp_path / "data" / "val" / "cat")
+    pets = import_dataset(tmp_path / "data", "Pets")
+    app = page(data=pets.id)
     said = words(app)
     assert "What cannot:" in said
+    assert "knows **'cat'**, but not 'blue', 'green'." in said.replace("\\", "")
     assert "1 network" in said
     assert not button(app, "Start the duel").disabled
     seen(next(item for item in app.radio if item.label == "What must be answered?").set_value("count").run())

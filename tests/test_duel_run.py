@@ -139,6 +139,10 @@ def test_without_boxes_a_pretrained_detector_stands_against_the_classifier(tmp_p
     for one in result["contenders"]:
         assert one["figures"]["presence_ap"] is not None
         assert [one["figures"][name] for name in ("count_mae", "pointing", "ap50")] == [None] * 3
+    assert any("3 of 3" in note for note in result["notes"])
+    strange = paint_labelled(tmp_path / "strange", a_class=4)
+    with pytest.raises(SettingsError, match=r"knows none of their classes \(blue, green, red\)"):
+        fight(DuelFolder.create(tmp_path / "third", DuelPlan.from_json(plan.to_json() | {"data": str(strange)})))
     with pytest.raises(SettingsError, match="nobody can tell 'count'"):
         fight(DuelFolder.create(tmp_path / "other", DuelPlan.from_json(plan.to_json() | {"question": "count"})))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -123,7 +123,7 @@ class _Fight:
         data, index = settled(self.duel, self.tell)
         has_boxes = index.has_boxes
         if not has_boxes:
-            self._without_boxes()
+            self._without_boxes(index.class_names)
         wanted = list(parts(self.plan, has_boxes))
         self.pulse.update(parts=len(wanted) + 1)
         for number, part in enumerate(wanted):
@@ -142,15 +142,19 @@ class _Fight:
         about |= {"plan": self.plan.to_json(), "out": str(self.duel.path)}
         return about | account(self.duel, said, self.runs, has_boxes, self.tell) | {"notes": self.notes}
 
-    def _without_boxes(self) -> None:
+    def _without_boxes(self, class_names: Sequence[str]) -> None:
+        from vision_core.duel.unboxed import known_classes
+
         if self.plan.question != "presence":
             raise SettingsError(
                 f"Nobody has drawn boxes in {self.plan.data!r}, so nobody can tell {self.plan.question!r}: ask for "
                 "'presence', or draw boxes."
             )
+        known = known_classes(self.plan.detector, class_names)
         self.notes.append(
             "Nobody has drawn boxes in these pictures: a pretrained detector stands against the classifier as far as "
-            "it knows the classes, and nobody can tell how many there are or where."
+            f"it knows the classes ({len(known)} of {len(class_names)}), and nobody can tell how many there are or "
+            "where."
         )
 
     def _train(self, part: Part, data: str, index: DatasetIndex) -> None:

@@ -13,11 +13,35 @@ import numpy as np
 
 from vision_core.duel.judging import Said
 from vision_core.duel.plan import DuelPlan
+from vision_core.errors import SettingsError
 from vision_core.evaluation.box_matching import Stage
+from vision_core.evaluation.ground import columns_of
 from vision_core.evaluation.records import DetectionResults, FoundBoxes, TrueBoxes, join_boxes
 from vision_core.run_folder import RunFolder
 
 _IOU = 0.5
+
+
+def known_classes(detector: str, class_names: Sequence[str]) -> tuple[str, ...]:
+    """Those of the classes that a detector as it was pretrained knows, by the same name or by the vocabulary.
+
+    Raises:
+        ModelError: there is no such detector, or its weights were not published for any classes.
+        SettingsError: it knows none of them, so there is nothing to compare.
+    """
+    from vision_core.models import class_names as published
+    from vision_core.models import get_spec
+    from vision_core.runs import is_run, read_run
+
+    names = read_run(Path(detector))[1] if is_run(detector) else published(get_spec(detector))
+    found = tuple(name for name in class_names if columns_of(names, name))
+    if not found:
+        raise SettingsError(
+            f"Nobody has drawn boxes in these pictures, and {detector!r} knows none of their classes "
+            f"({', '.join(class_names[:5])}), so there is nothing to compare: draw boxes, or call classes as it does "
+            f"({', '.join(names[:3])} …)."
+        )
+    return found
 
 
 def against_pretrained(run: RunFolder, plan: DuelPlan, progress: Stage | None = None) -> list[Said]:

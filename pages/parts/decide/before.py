@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import streamlit as st
 
 from pages import plain, told
 from pages.parts.decide import code
+from vision_core.data.doctor.case import listed
 from vision_core.data.library import Dataset
 from vision_core.data.wording import plural
 from vision_core.duel.command import command_line
@@ -15,6 +17,7 @@ from vision_core.duel.forecast import Forecast, forecast
 from vision_core.duel.parts import parts
 from vision_core.duel.plan import DuelPlan
 from vision_core.duel.preflight import preflight
+from vision_core.duel.unboxed import known_classes
 from vision_core.errors import SettingsError, VisionError
 from vision_core.models import list_models
 from vision_core.training.overview import duration, money
@@ -48,9 +51,10 @@ def about_data(dataset: Dataset, has_boxes: bool, question: str) -> bool:
     return True
 
 
-def draw(plan: DuelPlan, has_boxes: bool, fits: bool, going_on: bool) -> bool:
+def draw(plan: DuelPlan, dataset: Dataset, fits: bool, going_on: bool) -> bool:
     """What will be done, the estimate, the command line, and the button; whether it is pressed."""
-    trouble = _trouble(plan, has_boxes)
+    has_boxes = bool(dataset.versions[-1].boxes)
+    trouble = _trouble(plan, has_boxes) or ("" if has_boxes else _known(plan.detector, dataset.index().class_names))
     if trouble:
         st.error(plain(trouble), icon=":material/block:")
     ready = fits and not trouble
@@ -81,6 +85,18 @@ def _trouble(plan: DuelPlan, has_boxes: bool) -> str:
             raise SettingsError("Without boxes the detector must be one of the catalogue, as it was pretrained.")
     except VisionError as error:
         return str(error)
+    return ""
+
+
+def _known(detector: str, class_names: Sequence[str]) -> str:
+    """Says which classes the detector knows; why there is nothing to compare where it knows none."""
+    try:
+        known = known_classes(detector, class_names)
+    except VisionError as error:
+        return str(error)
+    unknown = [name for name in class_names if name not in known]
+    said = f"The detector knows **{plain(listed(known))}**"
+    st.markdown(f":material/label: {said}{f', but not {plain(listed(unknown))}' if unknown else ''}.")
     return ""
 
 

@@ -59,7 +59,7 @@ def draw(going_on: bool) -> tuple[DuelPlan, str] | None:
         st.warning(plain(str(error)), icon=":material/rule:")
         st.button("Start the duel", type="primary", icon=":material/swords:", disabled=True, key="duel_start")
         return None
-    return (plan, name.strip() or usual) if before.draw(plan, has_boxes, fits, going_on) else None
+    return (plan, name.strip() or usual) if before.draw(plan, dataset, fits, going_on) else None
 
 
 def _datasets() -> dict[str, Dataset]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -16,8 +17,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tests.duel_cases import made
+from tests.duel_cases import finished, made
 from tests.training_processes import paint_boxed
+from vision_core.__main__ import app
 from vision_core.duel import fight as fighting
 from vision_core.duel import jobs
 from vision_core.duel.command import command_line
@@ -165,8 +167,6 @@ def test_without_boxes_there_is_one_part():
 
 
 def test_the_command_line_makes_the_same_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from vision_core.duel_commands import app
-
     seen: list[DuelPlan] = []
 
     def caught(duel: DuelFolder, report: Any = None) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def test_the_command_line_makes_the_same_plan(tmp_path: Path, monkeypatch: pytes
         line = command_line(plan, str(tmp_path / f"out {number}"))
         words = shlex.split(line)
         assert words[:4] == ["python", "-m", "vision_core", "duel"]
-        done = CliRunner().invoke(app, words[4:])
+        done = CliRunner().invoke(app, words[3:])
         assert done.exit_code == 0, done.output
     assert seen == list(plans)
     assert command_line(plans[0], "x") == "python -m vision_core duel --data 'a shelf; rm -rf ~' --out x"
@@ -205,3 +205,20 @@ def test_another_machine_s_duel_counts_as_at_work_while_it_gives_signs():
     assert state(duel) == "running"
     duel.files.write(STATUS, duel.files.read(STATUS) | {"heartbeat": time.time() - 3600})
     assert state(duel) == "interrupted"
+
+
+def test_the_command_line_lists_duels_and_stops_one(tmp_path: Path):
+    over = finished("Boxes?")
+    broken = made("running")
+    (broken.path / "duel.json").write_text("{", encoding="utf-8")
+    going = made("running")
+    listed = json.loads(CliRunner().invoke(app, ["duels", "--json"]).stdout)
+    states = {one["out"]: (one["state"], one["verdict"], bool(one["error"])) for one in listed}
+    assert states[str(over.path)] == ("finished", over.result()["verdict"]["sentence"], False)
+    assert states[str(broken.path)] == ("failed", "", True)
+    assert states[str(going.path)][0] == "running"
+    assert over.result()["verdict"]["sentence"] in CliRunner().invoke(app, ["duels"]).stdout
+    assert CliRunner().invoke(app, ["cancel", str(going.path)]).stdout == "It stops after its present step.\n"
+    assert going.files.asked() == "cancel"
+    with pytest.raises(SettingsError, match="nothing to stop"):
+        CliRunner().invoke(app, ["cancel", str(over.path)], catch_exceptions=False)

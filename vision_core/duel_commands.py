@@ -10,12 +10,15 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vision_core.errors import SettingsError
+from vision_core.errors import SettingsError, VisionError
 from vision_core.train_commands import INTERRUPTED, Json, Quiet, print_json
+
+if TYPE_CHECKING:
+    from vision_core.duel.folder import DuelFolder
 
 app = typer.Typer()
 
@@ -88,6 +91,50 @@ def duel(
         print_json(result)
     else:
         _print(result)
+
+
+@app.command()
+def duels(as_json: Json = False) -> None:
+    """List the duels of the workspace, newest first."""
+    from vision_core.duel.folder import list_duels
+
+    rows = [_row(one) for one in list_duels()]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        print(f"{row['state']:12} {row['name'][:40]:40} {row['out']}")
+        if row["verdict"] or row["error"]:
+            print(f"{'':12} {row['verdict'] or row['error']}")
+
+
+def _row(duel: DuelFolder) -> dict[str, Any]:
+    """What the list says of one; of one that cannot be read, why."""
+    from vision_core.duel.jobs import duel_status
+
+    status = duel_status(duel)
+    row = {"name": duel.name, "state": status["state"], "made_at": duel.made_at, "out": str(duel.path)}
+    told = {"question": "", "data": "", "verdict": ""}
+    try:
+        plan, verdict = duel.plan(), duel.result().get("verdict", {})
+        told = {"question": plan.question, "data": plan.data, "verdict": str(verdict.get("sentence", ""))}
+    except VisionError as error:
+        return {**row, **told, "state": "failed", "error": str(error)}
+    return {**row, **told, "error": str(status["error"])}
+
+
+def cancel_duel(folder: Path, as_json: bool) -> None:
+    """What `cancel` does of a duel's folder."""
+    from vision_core.duel import jobs
+    from vision_core.duel.folder import DuelFolder
+
+    duel = DuelFolder.open(folder)
+    jobs.cancel_duel(duel)
+    state = str(jobs.duel_status(duel)["state"])
+    if as_json:
+        print_json({"duel": str(duel.path), "state": state})
+    else:
+        print("Cancelled." if state == "cancelled" else "It stops after its present step.")
 
 
 def _model(name: str) -> str:

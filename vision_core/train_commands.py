@@ -227,8 +227,17 @@ def _row(run: RunFolder) -> dict[str, Any]:
 
 
 @app.command()
-def cancel(run: Run, as_json: Json = False) -> None:
-    """Stop a run that waits or trains in another process; it can be resumed."""
+def cancel(
+    run: Annotated[str, typer.Argument(help="Folder, id or name of a run; or a duel's folder.")], as_json: Json = False
+) -> None:
+    """Stop a run, or a duel, that waits or trains in another process; it can be gone on with."""
+    from vision_core.duel.folder import DUEL
+
+    if (Path(run) / DUEL).is_file():
+        from vision_core.duel_commands import cancel_duel
+
+        cancel_duel(Path(run), as_json)
+        return
     found = open_run(run)
     from vision_core.training.jobs import cancel
 

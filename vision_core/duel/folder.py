@@ -57,7 +57,7 @@ class DuelFolder:
             duel.path.mkdir(parents=True, exist_ok=True)
             if any(duel.path.iterdir()):
                 raise DataError(f"'{path}' already holds something: name another folder for the duel.")
-            made_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            made_at = datetime.now(timezone.utc).isoformat(timespec="microseconds")
             usual = f"{WORDS[plan.question]} {Path(plan.data).name}"
             duel.files.write(ABOUT, {"name": name.strip()[:MOST_CHARACTERS] or usual, "note": ""})
             duel.files.write(DUEL, {"plan": plan.to_json(), "id": uuid4().hex[:8], "made_at": made_at, "data": ""})

@@ -16,6 +16,7 @@ import pytest
 
 from tests.training_processes import command, exit_status, kill, paint_boxed, paint_labelled
 from vision_core.data.library import add_shelf
+from vision_core.duel.again import yardsticks
 from vision_core.duel.fight import fight
 from vision_core.duel.folder import DuelFolder
 from vision_core.duel.plan import DuelPlan
@@ -127,13 +128,22 @@ def state(run: Path) -> str:
 
 
 @pytest.mark.slow
-def test_without_boxes_a_pretrained_detector_stands_against_the_classifier(tmp_path: Path):
+def test_without_boxes_a_pretrained_detector_stands_against_the_classifier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     data = paint_labelled(tmp_path / "data", a_class=4)
     for split in ("train", "val"):  # names that the detector knows, whatever the pictures show
         for mine, theirs in (("red", "cat"), ("green", "dog"), ("blue", "bird")):
             (data / split / mine).rename(data / split / theirs)
     plan = DuelPlan(data=str(data), epochs=1, shares=(1,), device="cpu")
-    result = fight(DuelFolder.create(tmp_path / "duel", plan))
+    duel = DuelFolder.create(tmp_path / "duel", plan)
+    result = fight(duel)
+    with monkeypatch.context() as patch:  # nobody is asked again
+        patch.setattr("vision_core.predict.load_detector", None)
+        sticks = yardsticks(duel)
+    assert {one["task"]: one["figures"] for one in result["contenders"]} == {
+        kind: dict(stick.figures) for kind, stick in sticks.items()
+    }
     assert [one["task"] for one in result["contenders"]] == ["classification", "detection"]
     assert any("boxes" in note for note in result["notes"])
     for one in result["contenders"]:

@@ -350,7 +350,7 @@ def test_a_duel_without_boxes_says_what_nobody_can_tell(tmp_path: Path):
         class_names=results.class_names,
         sizes_px=np.full((len(results), 2), 48),
         truth=TrueBoxes(none, np.zeros((0, 4)), none, np.zeros(0, bool)),
-        found=FoundBoxes(none, np.zeros((0, 4)), np.zeros(0), none),
+        found=FoundBoxes(np.array([0]), np.array([[4.0, 4.0, 30.0, 30.0]]), np.array([0.9]), np.array([1])),
     )
     duel = DuelFolder.create(tmp_path / "duel", DuelPlan(data=data.id, contenders=("classification", "detection")))
     duel.files.write(DUEL, duel.files.read(DUEL) | {"data": data.id})
@@ -362,12 +362,16 @@ def test_a_duel_without_boxes_says_what_nobody_can_tell(tmp_path: Path):
     note = "Nobody has drawn boxes in these pictures."
     about = {"state": "finished", "data": data.id, "plan": duel.plan().to_json(), "notes": [note]}
     duel.files.write(RESULT, about | result)
-    read = Read.of(report_html([duel.path]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vision_core.duel.unboxed.detected", lambda *_: found)
+        read = Read.of(report_html([duel.path]))
     for name in ("count_mae", "pointing", "ap50"):
         assert all(value is None and "Nobody has drawn boxes" in text for value, text in read.values["yardstick", name])
     assert read.values["yardstick", "presence_ap"][0][0] == result["contenders"][0]["figures"]["presence_ap"]
     assert note in read.text
     assert "There are no learning curves" in read.text
-    assert "What Detection said of each picture is no longer kept, or never was" in read.text
+    shown = bool(results.shown[0, 1])
+    assert f"finds {results.class_names[1]}{'' if shown else ', which is not there'}" in read.text
+    assert f"finds no {results.class_names[0]}" in read.text, "it found nothing in the others"
     assert "SSDLite-MobileNetV2" in read.text
     assert len([known for known in read.all("details") if "data-card" in known]) == 2

@@ -84,9 +84,9 @@ def _data(duel: DuelFolder, plan: DuelPlan, lesson: Any) -> str | None:
 
 
 def _unboxed(duel: DuelFolder, every: list[dict[str, Any]]) -> dict[str, Yardstick]:
-    """On pictures without boxes: the detector that was trained elsewhere is asked again."""
+    """On pictures without boxes: what the detector that was trained elsewhere said."""
     from vision_core.duel.unboxed import against_pretrained
 
-    said = against_pretrained(RunFolder(Path(every[0]["run"])), duel.plan())
+    said = against_pretrained(RunFolder(Path(every[0]["run"])), duel.plan(), duel.path)
     found = side_by_side([one.judged for one in said], None, [one["threshold"] for one in every])
     return dict(zip((one["task"] for one in every), found, strict=True))

@@ -266,7 +266,7 @@ class _Fight:
         if not has_boxes:
             from vision_core.duel.unboxed import against_pretrained
 
-            return against_pretrained(self.runs["pictures-100"], self.plan, self.tell)
+            return against_pretrained(self.runs["pictures-100"], self.plan, self.duel.path, self.tell)
         found = []
         for share in sorted(self.plan.shares, reverse=True):
             for kind in self.plan.contenders:

@@ -6,6 +6,7 @@ status.json     state, stage, process, heartbeat
 request.json    that somebody wants it to stop
 parts.json      the run of each part
 two-stage-*.safetensors   what detecting and classifying in turn said of each picture
+detected-*.safetensors    what a pretrained detector found, where nobody has drawn boxes
 costs.json      what each contender costs, measured in one sitting
 result.json     the yardstick, the curves and the verdict
 

@@ -9,7 +9,6 @@ what was found is solid, as on the Evaluate page.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 
 import numpy as np
@@ -21,13 +20,13 @@ from vision_core.evaluation.matching import JudgedBoxes, Kind, judge_boxes
 from vision_core.evaluation.pictures import TRUE, WRONG, Outline, of_picture
 from vision_core.evaluation.records import ClassificationResults, DetectionResults
 from vision_core.evaluation.tallies import losses, said_classes
+from vision_core.report.presence import of_presence
+from vision_core.report.shots import Said, corners_of, legible, names_of, shot_of
 from vision_core.report.subject import Contender, Gallery, Shot
 
 MOST = 10
 """Pictures of a kind."""
 _POINT_SHARE = 0.03  # of the picture's shorter edge: half of the square that marks a point
-_SEVERAL = 4  # classes named below a picture
-_MOST_NAMED = 5  # boxes of a small picture that can carry a name
 _MOST_POINTS = 3
 KINDS: dict[str, tuple[str, str, str]] = {
     "right": (
@@ -57,25 +56,13 @@ _BOX_KINDS: dict[str, Kind] = {
 _Pick = Iterator[Shot]
 
 
-@dataclass(frozen=True, eq=False)
-class _Said:
-    """A contender whose answers are kept, with its boxes judged where it has any."""
-
-    one: Contender
-    judged: JudgedBoxes | None
-
-    @property
-    def number_of(self) -> dict[str, int]:
-        return {} if self.one.results is None else {path: n for n, path in enumerate(self.one.results.pictures)}
-
-
 def galleries(contenders: Sequence[Contender], ground: Ground | None = None) -> tuple[Gallery, ...]:
     """Up to ten pictures of each kind.
 
     Args:
         ground: where contenders' points lie; None where nobody was asked where.
     """
-    told = [_Said(one, _judged(one)) for one in contenders if one.results is not None and one.evaluation is not None]
+    told = [Said(one, _judged(one)) for one in contenders if one.results is not None and one.evaluation is not None]
     if not told:
         return ()
     found = []
@@ -97,7 +84,7 @@ def _judged(one: Contender) -> JudgedBoxes | None:
     return judge_boxes(one.results, 0.0 if one.threshold is None else one.threshold)
 
 
-def _why_none(key: str, told: Sequence[_Said], none: str) -> str:
+def _why_none(key: str, told: Sequence[Said], none: str) -> str:
     single = all(isinstance(one.one.results, ClassificationResults) for one in told)
     if key == "location" and single and all(one.one.points_xy is None for one in told):
         return "A classifier draws no boxes, and was not asked where it looks."
@@ -114,7 +101,7 @@ def _in_turns(picks: Sequence[_Pick]) -> Iterator[Shot]:
         yield shot
 
 
-def _of_kind(said: _Said, key: str, ground: Ground | None) -> _Pick:
+def _of_kind(said: Said, key: str, ground: Ground | None) -> _Pick:
     if said.judged is not None:
         return _of_boxes(said, said.judged, key)
     results = said.one.results
@@ -122,10 +109,12 @@ def _of_kind(said: _Said, key: str, ground: Ground | None) -> _Pick:
         if key == "location":
             return _looking_elsewhere(said, ground)
         return _of_labels(said, results, key)
+    if isinstance(results, DetectionResults) and ground is not None:
+        return of_presence(said, results, ground, key)
     return iter(())
 
 
-def _of_boxes(said: _Said, judged: JudgedBoxes, key: str) -> _Pick:
+def _of_boxes(said: Said, judged: JudgedBoxes, key: str) -> _Pick:
     """Pictures with most boxes of that kind; of "right" those with nothing else, or else the most of it."""
     numbers = _best(judged) if key == "right" else [number for number, _ in judged.pictures(_BOX_KINDS[key])]
     results = judged.results
@@ -134,7 +123,7 @@ def _of_boxes(said: _Said, judged: JudgedBoxes, key: str) -> _Pick:
         found = [at for at, kind in zip(inside.found.tolist(), inside.found_kinds, strict=True) if kind == key]
         lost = [at for at, kind in zip(inside.truth.tolist(), inside.truth_kinds, strict=True) if kind == key]
         labels = results.truth.labels[lost] if key == "missed" else results.found.labels[found]
-        named = _names(results.class_names, np.bincount(labels, minlength=len(results.class_names)) > 0)
+        named = names_of(results.class_names, np.bincount(labels, minlength=len(results.class_names)) > 0)
         text = {
             "missed": f"missed {named}",
             "background": f"takes nothing for {named}",
@@ -144,14 +133,7 @@ def _of_boxes(said: _Said, judged: JudgedBoxes, key: str) -> _Pick:
         right = f"{inside.truth_kinds.count('found')} of {len(inside.truth)} found rightly"
         outlines = tuple(of_picture(judged, number, (found, lost), names=False))
         width, height = results.sizes_px[number].tolist()
-        yield _shot(said, number, f"{text}; {right}" if text else right, _legible(outlines), (width, height))
-
-
-def _legible(outlines: tuple[Outline, ...]) -> tuple[Outline, ...]:
-    """Without their names where these would hide the picture."""
-    if sum(bool(one.text) for one in outlines) <= _MOST_NAMED:
-        return outlines
-    return tuple(replace(one, text="") for one in outlines)
+        yield shot_of(said, number, f"{text}; {right}" if text else right, legible(outlines), (width, height))
 
 
 def _best(judged: JudgedBoxes) -> list[int]:
@@ -164,7 +146,7 @@ def _best(judged: JudgedBoxes) -> list[int]:
     return good[np.lexsort((-right[good], (wrong + lost)[good]))].tolist()
 
 
-def _of_labels(said: _Said, results: ClassificationResults, key: str) -> _Pick:
+def _of_labels(said: Said, results: ClassificationResults, key: str) -> _Pick:
     """Pictures that a classifier is most wrong about, the surest mistakes first."""
     there: np.ndarray = said_classes(results, 0.5 if said.one.threshold is None else said.one.threshold)
     missed, extra = np.asarray(results.shown & ~there), np.asarray(there & ~results.shown)
@@ -186,15 +168,15 @@ def _of_labels(said: _Said, results: ClassificationResults, key: str) -> _Pick:
         names = results.class_names
         both = there[number] & results.shown[number]
         text = {
-            "missed": f"does not say {_names(names, missed[number])}; says {_names(names, both)} rightly",
-            "background": f"says {_names(names, extra[number])}, which is not there",
-            "class": f"says {_names(names, there[number])}; it is {_names(names, results.shown[number])}",
-            "right": f"says {_names(names, both)}",
+            "missed": f"does not say {names_of(names, missed[number])}; says {names_of(names, both)} rightly",
+            "background": f"says {names_of(names, extra[number])}, which is not there",
+            "class": f"says {names_of(names, there[number])}; it is {names_of(names, results.shown[number])}",
+            "right": f"says {names_of(names, both)}",
         }[key]
-        yield _shot(said, number, text)
+        yield shot_of(said, number, text)
 
 
-def _looking_elsewhere(said: _Said, ground: Ground | None) -> _Pick:
+def _looking_elsewhere(said: Said, ground: Ground | None) -> _Pick:
     """Pictures in which a classifier's strongest evidence lies off what it is evidence of."""
     points = said.one.points_xy
     if ground is None or ground.boxes is None or ground.sizes_px is None or points is None:
@@ -207,7 +189,7 @@ def _looking_elsewhere(said: _Said, ground: Ground | None) -> _Pick:
             continue
         mine = np.flatnonzero((boxes.picture == row) & np.isin(boxes.labels, labels))
         outlines = [
-            Outline(_corners(boxes.boxes_xyxy[at]), True, TRUE, ground.class_names[int(boxes.labels[at])])
+            Outline(corners_of(boxes.boxes_xyxy[at]), True, TRUE, ground.class_names[int(boxes.labels[at])])
             for at in mine.tolist()
         ]
         width, height = ground.sizes_px[row].tolist()
@@ -216,8 +198,8 @@ def _looking_elsewhere(said: _Said, ground: Ground | None) -> _Pick:
             x, y = points[row, label].tolist()
             corners = (x - half, y - half, x + half, y + half)
             outlines.append(Outline(corners, False, WRONG, f"looks here for {ground.class_names[label]}", True))
-        text = f"looks elsewhere for {_names(ground.class_names, off[row])}"
-        yield _shot(said, number, text, _legible(tuple(outlines)), (width, height))
+        text = f"looks elsewhere for {names_of(ground.class_names, off[row])}"
+        yield shot_of(said, number, text, legible(tuple(outlines)), (width, height))
 
 
 def _points_off(ground: Ground, points: np.ndarray) -> np.ndarray:
@@ -230,7 +212,7 @@ def _points_off(ground: Ground, points: np.ndarray) -> np.ndarray:
     return ground.shown & ~hits & np.isfinite(points).all(axis=2)
 
 
-def _disagreements(told: Sequence[_Said]) -> Iterator[Shot]:
+def _disagreements(told: Sequence[Said]) -> Iterator[Shot]:
     """Pictures of which contenders say the most different things, with what each says."""
     every = [one.one.results for one in told if one.one.results is not None]
     try:
@@ -243,15 +225,15 @@ def _disagreements(told: Sequence[_Said]) -> Iterator[Shot]:
     for row in np.argsort(-apart.sum(axis=1), kind="stable")[:MOST].tolist():
         if not apart[row].any():
             return
-        outlines = _legible(tuple(_true_boxes(ground, row, apart[row])))
+        outlines = legible(tuple(_true_boxes(ground, row, apart[row])))
         width, height = (0, 0) if ground.sizes_px is None else ground.sizes_px[row].tolist()
-        truth = f"of what they disagree about it shows {_names(ground.class_names, ground.shown[row] & apart[row])}"
+        truth = f"of what they disagree about it shows {names_of(ground.class_names, ground.shown[row] & apart[row])}"
         words = [
-            f"{one.one.title} says {_names(ground.class_names, each.there[row] & apart[row])}"
+            f"{one.one.title} says {names_of(ground.class_names, each.there[row] & apart[row])}"
             for one, each in zip(told, said, strict=True)
         ]
         number = told[0].number_of[ground.pictures[row]]
-        yield _shot(told[0], number, "; ".join([truth, *words]), outlines, (width, height), who="All")
+        yield shot_of(told[0], number, "; ".join([truth, *words]), outlines, (width, height), who="All")
 
 
 def _true_boxes(ground: Ground, row: int, of: np.ndarray) -> Iterator[Outline]:
@@ -260,40 +242,4 @@ def _true_boxes(ground: Ground, row: int, of: np.ndarray) -> Iterator[Outline]:
     if boxes is None:
         return
     for at in np.flatnonzero((boxes.picture == row) & of[boxes.labels]).tolist():
-        yield Outline(_corners(boxes.boxes_xyxy[at]), True, TRUE, ground.class_names[int(boxes.labels[at])])
-
-
-def _shot(
-    said: _Said,
-    number: int,
-    text: str,
-    outlines: tuple[Outline, ...] = (),
-    size_px: tuple[int, int] = (0, 0),
-    who: str = "",
-) -> Shot:
-    one = said.one
-    if one.evaluation is None or one.results is None:
-        raise DataError(f"Nothing is kept of what {one.title!r} said.")
-    name = one.results.pictures[number]
-    path = one.evaluation.path(_place(one, name))
-    return Shot(path, name, who or one.title, text, outlines, size_px)
-
-
-def _place(one: Contender, name: str) -> int:
-    """The number of a picture in the evaluation that its file is found by."""
-    if one.evaluation is None:
-        raise DataError(f"Nothing is kept of what {one.title!r} said.")
-    return one.evaluation.results.pictures.index(name)
-
-
-def _names(names: Sequence[str], mask: np.ndarray) -> str:
-    found = [names[int(label)] for label in np.flatnonzero(mask)]
-    if not found:
-        return "nothing"
-    more = len(found) - _SEVERAL
-    return ", ".join(found[:_SEVERAL]) + (f" and {more} more" if more > 0 else "")
-
-
-def _corners(row: np.ndarray) -> tuple[float, float, float, float]:
-    left, top, right, bottom = map(float, row)
-    return left, top, right, bottom
+        yield Outline(corners_of(boxes.boxes_xyxy[at]), True, TRUE, ground.class_names[int(boxes.labels[at])])

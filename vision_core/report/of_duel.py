@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -36,6 +37,7 @@ def report_on_duel(duel: DuelFolder, tell: Stage) -> Report:
     result = finished(duel)
     name = FIGURE_OF[result["question"]]
     contenders = [_contender(duel, one, tell) for one in result["contenders"]]
+    contenders = _pretrained(duel, contenders, tell)
     ground = _ground(contenders)
     contenders = _pointing(duel, contenders, ground)
     runs = chapters.whole([path for one in contenders for path in one.runs])
@@ -112,6 +114,22 @@ def _contender(duel: DuelFolder, one: Mapping[str, Any], tell: Stage) -> Contend
     except VisionError:
         return found
     return found if results is None else replace(found, evaluation=evaluation, results=results)
+
+
+def _pretrained(duel: DuelFolder, contenders: Sequence[Contender], tell: Stage) -> list[Contender]:
+    """The same, with what a detector that was trained elsewhere found in the classifier's pictures."""
+    from vision_core.duel.unboxed import detected
+
+    test = next((one.evaluation for one in contenders if one.evaluation is not None), None)
+    if test is None:
+        return list(contenders)
+    found = []
+    for one in contenders:
+        with suppress(VisionError):
+            if one.model and one.kind == "detection":
+                one = replace(one, evaluation=test, results=detected(one.model, test, duel.path, tell))
+        found.append(one)
+    return found
 
 
 def _there(path: str) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages import frame, remember, told
+from pages.parts import sections
 
 MEASURE, RESULTS, MONEY, STREAM = SECTIONS = ("Measure", "Results", "Money", "Real time")
 
@@ -14,12 +15,7 @@ def section(is_empty: bool) -> str:
     if (opened := st.session_state.pop("bench_next", None)) is not None:
         st.session_state["bench_section"] = RESULTS
         st.query_params["bench"] = opened
-    if "bench_section" not in st.session_state:
-        asked = st.query_params.get("show", "")
-        st.session_state["bench_section"] = asked if asked in SECTIONS else MEASURE if is_empty else RESULTS
-    chosen = st.segmented_control("Show", SECTIONS, required=True, key="bench_section", label_visibility="collapsed")
-    st.query_params["show"] = chosen or MEASURE
-    return chosen or MEASURE
+    return sections.choose(SECTIONS, "bench_section", RESULTS, MEASURE if is_empty else "")
 
 
 def measure(found: list[BenchFolder]) -> None:

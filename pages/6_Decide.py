@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages import frame, remember, told
+from pages.parts import sections
 
 RESULT, ADVISOR, NEW = SECTIONS = ("Result", "Advisor", "New duel")
 
@@ -15,12 +16,7 @@ def section(is_empty: bool) -> str:
         st.session_state["duel_section"] = opened[0]
         if opened[1]:
             st.query_params["duel"] = opened[1]
-    if "duel_section" not in st.session_state:
-        asked = st.query_params.get("show", "")
-        st.session_state["duel_section"] = asked if asked in SECTIONS else NEW if is_empty else RESULT
-    chosen = st.segmented_control("Show", SECTIONS, required=True, key="duel_section", label_visibility="collapsed")
-    st.query_params["show"] = chosen or RESULT
-    return chosen or RESULT
+    return sections.choose(SECTIONS, "duel_section", RESULT, NEW if is_empty else "")
 
 
 def begin(found: list[DuelFolder]) -> None:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from tests.evaluated_runs import evaluated, trained_run
 from tests.reported import bring, finished_duel
 from tests.test_data_page import click, every, seen, words
-from tests.test_evaluate_page import Asked
+from tests.test_evaluate_page import Asked, work
 from vision_core import background
 from vision_core.data.library import Dataset
 from vision_core.report.asked import report
@@ -19,14 +19,7 @@ from vision_core.report.page import MARKER
 from vision_core.run_folder import STATUS, RunFolder
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture
-def work(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    asked = Asked()
-    monkeypatch.setattr(background, "start", asked.start)
-    monkeypatch.setattr(background, "find", asked.find)
-    return asked
+__all__ = ["work"]
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ data sets; in the YAML they are quoted by its own writer, in the text their Mark
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vision_core.drawing import clean_text
-from vision_core.errors import DataError, VisionError
+from vision_core.errors import VisionError
 from vision_core.models.catalogue import get_spec
 from vision_core.run_folder import STATUS, RunFolder
 from vision_core.runs import is_run
+from vision_core.written import check_ours, write_aside
 
 if TYPE_CHECKING:
     from vision_core.evaluation.intervals import Interval
@@ -84,32 +84,8 @@ def write_card(name: Path | str, path: Path) -> Path:
     Raises:
         DataError: the file holds something else, or cannot be written; VisionError: as `model_card`.
     """
-    check_free(path)
-    text, part = model_card(name), path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DataError(f"'{path}' cannot be written ({error.strerror or error}): name another place.") from error
-    return path
-
-
-def check_free(path: Path) -> None:
-    """Refuses to overwrite anything but a card of ours.
-
-    Raises:
-        DataError: the file holds something else.
-    """
-    if path.is_dir():
-        raise DataError(f"'{path}' is a folder: name a file.")
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        start = file.read(4096)
-    if not (start.startswith(b"---\n") and MARKER.encode() in start):
-        raise DataError(f"'{path}' is there already and is no model card of ours: name another file.")
+    check_ours(path, lambda start: start.startswith(b"---\n") and MARKER.encode() in start, "model card")
+    return write_aside(path, model_card(name).encode("utf-8"))
 
 
 def judge(run: RunFolder, evaluation: Evaluation | None = None, progress: Any = None) -> Judged | None:

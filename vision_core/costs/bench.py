@@ -32,12 +32,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from vision_core.errors import SettingsError, suggest
+from vision_core.errors import SettingsError
+from vision_core.plain_values import made_from
 
 BenchPrecision = Literal["fp32", "bf16", "int8"]
 Engine = Literal["eager", "compile", "onnxruntime"]
@@ -178,14 +179,7 @@ class BenchPlan:
         Raises:
             SettingsError: a name or value is not one of a plan.
         """
-        known = [field.name for field in fields(cls)]
-        for name in values:
-            if name not in known:
-                raise SettingsError(f"A benchmark has no setting {name!r}.{suggest(str(name), known)}")
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise SettingsError(f"This is no plan of a benchmark: {error}.") from error
+        return made_from(cls, values, "benchmark")
 
 
 def pipeline_parts(model: str) -> tuple[str, str] | None:

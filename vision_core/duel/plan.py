@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from vision_core.errors import SettingsError, suggest
+from vision_core.errors import SettingsError
+from vision_core.plain_values import made_from
 
 Kind = Literal["classification", "detection", "two-stage"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -105,15 +106,8 @@ class DuelPlan:
         Raises:
             SettingsError: a name or value that is none of a plan.
         """
-        known = [one.name for one in fields(cls)]
-        for name in values:
-            if name not in known:
-                raise SettingsError(f"A duel has no setting {name!r}.{suggest(str(name), known)}")
-        tuples = {name: tuple(values[name]) for name in ("contenders", "shares") if name in values}
-        try:
-            return cls(**{**values, **tuples})
-        except TypeError as error:
-            raise SettingsError(f"This is no plan of a duel: {error}.") from error
+        lists = [name for name in ("contenders", "shares") if isinstance(values.get(name), list)]
+        return made_from(cls, {**values, **{name: tuple(values[name]) for name in lists}}, "duel")
 
 
 def _check_known(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from vision_core.errors import DataError, SettingsError
+from vision_core.errors import SettingsError
 from vision_core.report.page import MARKER, render
 from vision_core.report.subject import Report, Stage
-
-START_BYTES = 4096
-"""Of a file, in which one of our own is known."""
+from vision_core.written import check_ours, write_aside
 
 
 def report_html(targets: Sequence[Path | str], progress: Stage | None = None) -> str:
@@ -56,32 +53,8 @@ def write_report(targets: Sequence[Path | str], out: Path | str, progress: Stage
         DataError: the file holds something else, or cannot be written; otherwise as `report_html`.
     """
     path = Path(out)
-    check_free(path)
-    text = report_html(targets, progress)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DataError(f"'{path}' cannot be written ({error.strerror or error}): name another place.") from error
-    return path
-
-
-def check_free(path: Path) -> None:
-    """Refuses to overwrite anything but a report of ours.
-
-    Raises:
-        DataError: the file holds something else.
-    """
-    if path.is_dir():
-        raise DataError(f"'{path}' is a folder: name a file.")
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        if MARKER.encode() not in file.read(START_BYTES):
-            raise DataError(f"'{path}' is there already and is no report of ours: name another file.")
+    check_ours(path, lambda start: MARKER.encode() in start, "report")
+    return write_aside(path, report_html(targets, progress).encode("utf-8"))
 
 
 def _silent(stage: str, done: int, total: int) -> None:

@@ -11,7 +11,6 @@ keeps one.
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +22,7 @@ from vision_core.models.spec_parts import build_torchvision, build_torchvision_d
 from vision_core.run_folder import BEST, RunFolder
 from vision_core.runs import read_run
 from vision_core.types import ModelSpec
+from vision_core.written import write_aside
 
 _YOLO_CLASSES = {"yolov9": ("yolo9", "LibreYOLO9Model"), "yolox": ("yolox", "LibreYOLOXModel")}
 
@@ -53,16 +53,7 @@ def export(run: RunFolder, path: Path) -> Path:
     Raises:
         DataError: the run has none yet, or the file cannot be written.
     """
-    content = read_weights(run)
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DataError(f"'{path}' cannot be written ({error.strerror or error}): name another place.") from error
-    return path
+    return write_aside(path, read_weights(run))
 
 
 def weights_file(run: RunFolder) -> Path:

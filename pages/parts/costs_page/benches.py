@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages import plain, told
+from pages.parts.states import ACTIVE, states
 from vision_core.costs import bench_store
 from vision_core.costs.bench_rows import Row, failed, labels, newest
 from vision_core.costs.bench_store import BenchFolder
@@ -17,16 +18,8 @@ EVERY_S = 1.0
 ALL = ""
 """Stands for all measurements together."""
 _SHOWN = "bench_shown"
-STATES = {
-    "queued": (":material/hourglass_empty:", "gray", "waiting"),
-    "running": (":material/play_circle:", "blue", "measuring"),
-    "finished": (":material/check_circle:", "green", "finished"),
-    "failed": (":material/error:", "red", "failed"),
-    "cancelled": (":material/stop_circle:", "orange", "stopped"),
-    "interrupted": (":material/power_off:", "orange", "interrupted"),
-}
+STATES = states("waiting", "measuring")
 """Icon, colour and word of each state."""
-ACTIVE = ("queued", "running")
 
 
 def choose(found: Sequence[BenchFolder]) -> tuple[BenchFolder | None, str]:

@@ -7,17 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages import plain
+from pages.parts.states import states
 from vision_core.duel.folder import DuelFolder
 from vision_core.duel.jobs import ACTIVE, duel_status
 
-STATES = {
-    "queued": (":material/hourglass_empty:", "gray", "starting"),
-    "running": (":material/swords:", "blue", "going on"),
-    "finished": (":material/check_circle:", "green", "finished"),
-    "failed": (":material/error:", "red", "failed"),
-    "cancelled": (":material/stop_circle:", "orange", "stopped"),
-    "interrupted": (":material/power_off:", "orange", "interrupted"),
-}
+STATES = states("starting", "going on", ":material/swords:")
 """Icon, colour and word of each state."""
 _SHOWN = "duel_shown"
 __all__ = ["ACTIVE", "STATES", "draw", "open_next", "silently", "state"]

@@ -10,10 +10,11 @@ import streamlit as st
 from pages import plain
 from pages.parts import explained, figures
 from pages.parts.costs_page import kept
+from pages.parts.decide.choose_figure import choose_figure
 from vision_core import glossary
 from vision_core.costs.pareto import in_words
 from vision_core.duel import charts
-from vision_core.duel.plan import FIGURE_OF, TITLES
+from vision_core.duel.plan import TITLES
 from vision_core.evaluation.yardstick import FIGURES
 
 
@@ -25,15 +26,8 @@ def draw(result: Mapping[str, Any], key: str) -> None:
     if not costs:
         st.caption("Nothing was measured of what these contenders cost, so there is nothing to set against how good.")
         return
-    usual = FIGURE_OF[result["question"]]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        figure = st.selectbox(
-            "How good",
-            figures_known,
-            format_func=lambda name: glossary.term(name).title,
-            key=kept.one_of("duel_good", figures_known, usual if usual in figures_known else figures_known[0]),
-            width=320,
-        )
+        figure = choose_figure("How good", "duel_good", figures_known, result)
         cost = st.selectbox(
             "How dear",
             costs,
@@ -41,7 +35,7 @@ def draw(result: Mapping[str, Any], key: str) -> None:
             key=kept.one_of("duel_dear", costs, costs[0]),
             width=320,
         )
-    figure, cost = figure or figures_known[0], cost or costs[0]
+    cost = cost or costs[0]
     verdicts = charts.judged(result, figure, cost)
     name = charts.DEAR[cost][0]
     words = in_words(verdicts, f"“{name}”", f"“{glossary.term(figure).title}”")

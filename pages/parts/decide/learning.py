@@ -10,9 +10,10 @@ import streamlit as st
 from pages import plain
 from pages.parts import figures
 from pages.parts.costs_page import kept
+from pages.parts.decide.choose_figure import choose_figure
 from vision_core import glossary
 from vision_core.duel import charts
-from vision_core.duel.plan import FIGURE_OF, TITLES
+from vision_core.duel.plan import TITLES
 from vision_core.evaluation.yardstick import FIGURES
 
 OVER = {"pictures": "Pictures", "marks": "Labels", "hours": "Hours of labelling"}
@@ -29,15 +30,8 @@ def draw(result: Mapping[str, Any], key: str) -> None:
             "labels, in a duel with “Learning curves” switched on."
         )
         return
-    usual = FIGURE_OF[result["question"]]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        figure = st.selectbox(
-            "Figure",
-            known,
-            format_func=lambda name: glossary.term(name).title,
-            key=kept.one_of("duel_curve_figure", known, usual if usual in known else known[0]),
-            width=320,
-        )
+        figure = choose_figure("Figure", "duel_curve_figure", known, result)
         axis = st.segmented_control(
             "Over",
             list(OVER),
@@ -46,7 +40,7 @@ def draw(result: Mapping[str, Any], key: str) -> None:
             key=kept.one_of("duel_curve_axis", list(OVER), "hours"),
             help="A box takes longer than a tick, so the same pictures are dearer to label for detection.",
         )
-    figure, axis = figure or known[0], axis or "hours"
+    axis = axis or "hours"
     words = charts.in_words(result, figure)
     figures.draw(
         charts.learning_curves(result, figure, axis),

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages import plain, told
+from pages.parts.states import states
 from vision_core.errors import VisionError
 from vision_core.run_folder import RunFolder, discard_run, empty_trash, list_run_folders, list_trash, restore_run
 from vision_core.training import jobs
@@ -16,14 +17,7 @@ from vision_core.training.overview import Overview, duration, metric_title, over
 
 EVERY_S = 2.0
 SHOWN = 8
-STATES = {
-    "queued": (":material/hourglass_empty:", "gray", "waiting"),
-    "running": (":material/play_circle:", "blue", "running"),
-    "finished": (":material/check_circle:", "green", "finished"),
-    "failed": (":material/error:", "red", "failed"),
-    "cancelled": (":material/stop_circle:", "orange", "stopped"),
-    "interrupted": (":material/power_off:", "orange", "interrupted"),
-}
+STATES = states("waiting", "running")
 """Icon, colour and word of each state."""
 
 

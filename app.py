@@ -29,9 +29,11 @@ def machine(state: WorkspaceState) -> None:
 
 
 @st.fragment(run_every=5.0)
-def jobs(active: bool) -> None:
-    """What is going on, looked at again every few seconds."""
+def jobs(active: bool, has_tour: bool) -> None:
+    """What is going on, looked at again every few seconds; the page above is drawn anew when it has changed."""
     state = look_around()
+    if state.has_example_duel and not has_tour:
+        st.rerun(scope="app")  # Fashion Shelf is painted, and the duel that comes with it has arrived
     if not state.at_work:
         st.caption(":material/check: Nothing is going on: no training, no duel, no measurement.")
         if active:
@@ -81,7 +83,7 @@ with frame(
             st.page_link("pages/1_Compare.py", label=sample.title, query_params={"sample": sample.title})
     st.markdown("##### This machine and its workspace")
     machine(found)
-    jobs(bool(found.at_work))
+    jobs(bool(found.at_work), found.has_example_duel)
     st.caption(
         f"Workspace: `{settings().home}` (set `WHATWHERE_HOME` to move it). Nothing you drop in leaves this machine."
     )

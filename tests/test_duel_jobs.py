@@ -25,7 +25,7 @@ from vision_core.duel import jobs
 from vision_core.duel.command import command_line
 from vision_core.duel.folder import DuelFolder, create_duel, list_duels
 from vision_core.duel.plan import DuelPlan
-from vision_core.duel.progress import GIVEN, GONE, LEFT_OUT, WAITING, overall, part_states, seconds_left
+from vision_core.duel.progress import GIVEN, GONE, LEFT_OUT, WAITING, TimeLeft, overall, part_states, time_left
 from vision_core.errors import DataError, ModelError, SettingsError
 from vision_core.run_folder import STATUS, create_run, list_run_folders
 from vision_core.training.config import make_config
@@ -144,14 +144,14 @@ def test_parts_say_how_far_each_run_is_and_what_is_left():
     )
     duel = made("running", plan, part=0, parts=5)
     assert [one.state for one in part_states(duel)] == [WAITING, GIVEN, WAITING, WAITING]
-    assert seconds_left(part_states(duel)) is None
+    assert time_left(part_states(duel)) == TimeLeft(0.0, False)
     run = create_run(make_config("shelf", "classification", "tf_efficientnet_lite0"))
     duel.add_run("pictures-100", run)
     run.write(STATUS, {"state": "running", **identity(), "heartbeat": time.time(), "seconds_left": 30.0})
     assert part_states(duel)[0].left == 30
-    assert seconds_left(part_states(duel)) is None, "nobody knows yet how long the others take"
+    assert time_left(part_states(duel)) == TimeLeft(30 * 1.75, True), "smaller shares take as much less"
     run.write(STATUS, {"state": "finished", "seconds": 80.0})
-    assert seconds_left(part_states(duel)) == pytest.approx(80 * 0.75)
+    assert time_left(part_states(duel)) == TimeLeft(pytest.approx(80 * 0.75), True)
     assert 0.5 < overall(part_states(duel)) < 1
     half = create_run(make_config("shelf", "classification", "tf_efficientnet_lite0"))
     duel.add_run("pictures-50", half)

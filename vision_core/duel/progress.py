@@ -2,7 +2,7 @@
 
 for part in part_states(duel):
     part.title, part.state, part.run
-seconds_left(part_states(duel))
+time_left(part_states(duel))
 """
 
 from __future__ import annotations
@@ -91,11 +91,22 @@ def overall(states: Sequence[PartState], is_finished: bool = False) -> float:
     return done / (sum(weights) + 0.1)
 
 
-def seconds_left(states: Sequence[PartState]) -> float | None:
-    """What training will still take: the present run's own guess, and of those that wait the share of the time that the
-    same took on all the labels; None before every one of those was trained."""
-    whole = {one.part.lesson: one.seconds for one in states if one.part.share == 1 and one.state == "finished"}
-    total = 0.0
+@dataclass(frozen=True)
+class TimeLeft:
+    """What training will still take: `seconds`, or where nobody can tell of all networks yet, at least so much."""
+
+    seconds: float
+    is_all: bool
+
+
+def time_left(states: Sequence[PartState]) -> TimeLeft:
+    """The present run's own guess, and of those that wait the share of the time that the same takes on all labels."""
+    whole = {
+        one.part.lesson: one.seconds + (one.left or 0.0)
+        for one in states
+        if one.part.share == 1 and (one.state == "finished" or one.left is not None)
+    }
+    total, is_all = 0.0, True
     for one in states:
         if one.is_settled:
             continue
@@ -104,5 +115,5 @@ def seconds_left(states: Sequence[PartState]) -> float | None:
         elif one.part.lesson in whole:
             total += max(0.0, whole[one.part.lesson] * one.part.share - one.seconds)
         else:
-            return None
-    return total
+            is_all = False
+    return TimeLeft(total, is_all)

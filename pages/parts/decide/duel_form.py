@@ -186,7 +186,8 @@ def _budget() -> dict[str, Any]:
         [PRESET, TIME, MONEY],
         required=True,
         key=kept.one_of("duel_budget", [PRESET, TIME, MONEY], PRESET),
-        help="Where the preset would take longer, as a few measured steps say, fewer epochs are run.",
+        help="Where the preset would take longer, as a few measured steps say, fewer epochs are run. The two in turn "
+        "are two networks; what each contender really took stands in the result.",
     )
     if kind == TIME:
         minutes = st.number_input("Minutes", 0.1, 100_000.0, step=1.0, key=kept.first("duel_minutes", 10.0))

@@ -12,7 +12,7 @@ from pages.parts.decide.links import in_workspace
 from vision_core.data.wording import plural
 from vision_core.duel import jobs
 from vision_core.duel.folder import DuelFolder
-from vision_core.duel.progress import GIVEN, GONE, LEFT_OUT, WAITING, PartState, overall, part_states, seconds_left
+from vision_core.duel.progress import GIVEN, GONE, LEFT_OUT, WAITING, PartState, overall, part_states, time_left
 from vision_core.errors import VisionError
 from vision_core.run_folder import SILENT_S
 from vision_core.training.overview import duration, read_log
@@ -59,10 +59,11 @@ def _going_on(duel: DuelFolder, status: dict[str, Any]) -> None:
         st.error(plain(str(error)), icon=":material/error:")
         return
     trained = all(one.is_settled for one in parts)
-    left = None if trained else seconds_left(parts)
+    left = time_left(parts)
     settled = sum(one.is_settled for one in parts)
     said = f"{settled} of {plural(len(parts), 'network')} ready"
-    said += f", about {duration(left)} of training left" if left else ""
+    if left.seconds and not trained:
+        said += f", {'about' if left.is_all else 'at least'} {duration(left.seconds)} of training left"
     st.progress(min(1.0, overall(parts)), said)
     _doing(status)
     _list(parts, status)

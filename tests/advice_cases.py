@@ -61,7 +61,7 @@ def three(**changes: Any) -> Evidence:
 
 def law(gain: float, spread: float, most: float = 400.0) -> Law:
     """A learning curve whose next 500 labels bring so much."""
-    return Law(1.0, 0.25, most, 500.0, gain, spread)
+    return Law(1.0, 0.25, most, 500.0, gain, spread, gain - spread)
 
 
 def ahead(one: str, other: str, figure: str, by: float) -> Mapping[tuple[str, str], Mapping[str, Gap]]:

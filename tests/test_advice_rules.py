@@ -52,6 +52,18 @@ EXAMPLES: dict[str, tuple[Asked, Asked]] = {
         (Needs(latency_ms=40), evidence(candidate(latency_ms=None)), "classification"),
         (Needs(), evidence(candidate(latency_ms=None)), "classification"),
     ),
+    "days-unknown": (
+        (Needs(deadline_days=1), evidence(candidate(training_s=None)), "classification"),
+        (Needs(), evidence(candidate(training_s=None)), "classification"),
+    ),
+    "fewer-labels-unknown": (
+        (
+            Needs(labelled=50),
+            evidence(candidate(), candidate("detection", laws={"presence_ap": law(0.02, 0.01)})),
+            "classification",
+        ),
+        (Needs(labelled=50), evidence(candidate(), candidate("detection")), "classification"),
+    ),
     "licence-unknown": (
         (Needs(no_copyleft=True), evidence(candidate(licences=("not stated by its maker",))), "classification"),
         (Needs(no_copyleft=True), three(), "classification"),

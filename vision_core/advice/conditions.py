@@ -144,6 +144,10 @@ def speed_unknown(case: Case) -> bool:
     return case.is_measured and case.needs.most_ms is not None and case.mine.candidate.latency_ms is None
 
 
+def days_unknown(case: Case) -> bool:
+    return case.is_measured and case.needs.deadline_days is not None and case.mine.days is None
+
+
 def licence_unknown(case: Case) -> bool:
     limited = case.needs.no_copyleft or case.needs.no_non_commercial
     return limited and any(_UNSTATED.search(own_terms(one).strip(" ;")) for one in licences(case))
@@ -258,12 +262,21 @@ def trained_less(case: Case) -> Prospect | None:
 def label_more(case: Case) -> bool:
     laws = case.mine.candidate.laws
     figures = [figure_of(question, case.needs) for question in case.needs.ask]
-    return any(name in laws and laws[name].gain - laws[name].spread > 0 for name in figures)
+    return any(name in laws and laws[name].low > 0 for name in figures)
 
 
 def far_from_measured(case: Case) -> bool:
     taught = case.mine.candidate.taught
-    return taught is not None and bool(case.mine.moved) and case.mine.labelled > FAR * taught.pictures
+    if taught is None or not case.mine.moved:
+        return False
+    return case.mine.labelled > FAR * taught.pictures or case.mine.labelled * FAR < taught.pictures
+
+
+def fewer_labels_unknown(case: Case) -> bool:
+    taught = case.mine.candidate.taught
+    fewer = taught is not None and round(case.mine.labelled) < taught.pictures
+    others_fall = any(one.laws for one in case.evidence.candidates)
+    return case.is_measured and fewer and others_fall and not case.mine.candidate.laws
 
 
 def no_curve(case: Case) -> bool:

@@ -19,7 +19,7 @@ from vision_core.advice.traded import Traded
 from vision_core.costs.bench_store import costs_of_run
 from vision_core.costs.quality import OnTheYardstick, kept_evaluation, kept_threshold, on_the_yardstick
 from vision_core.errors import DataError, VisionError
-from vision_core.evaluation.ground import common_ground
+from vision_core.evaluation.ground import columns_of, common_ground
 from vision_core.evaluation.records import Results
 from vision_core.evaluation.store import Evaluation, list_evaluations
 from vision_core.run_folder import STATUS, RunFolder, list_run_folders
@@ -65,13 +65,23 @@ def beside(contenders: Sequence[Candidate], data: str) -> tuple[Candidate, ...]:
     taken = {Path(run).resolve() for one in contenders for run in one.runs}
     if anchor is None:
         return ()
-    own = [one for one in _evaluations() if one.data == data and one.run.path.resolve() not in taken][:MOST]
+    judged = kept_evaluation(anchor)
+    if judged is None:
+        return ()
+    others = [one for one in _evaluations() if one.data == data and one.run.path.resolve() not in taken]
+    own = [one for one in others if _covers(one.results, judged.results)][:MOST]
     if not own:
         return ()
     stand = on_the_yardstick([anchor, *(str(one.run.path) for one in own)], SAMPLES)
     if anchor not in stand.of or stand.pictures != contenders[0].judged_on:
         return ()
     return _candidates([one for one in own if str(one.run.path) in stand.of], stand, Path(anchor))
+
+
+def _covers(results: Results, judged: Results) -> bool:
+    """Whether a run was asked about all of those pictures and can name all of those classes."""
+    names_all = all(columns_of(results.class_names, name) for name in judged.class_names)
+    return names_all and set(judged.pictures) <= set(results.pictures)
 
 
 def _candidates(mine: Sequence[Evaluation], stand: OnTheYardstick, anchor: Path | None = None) -> tuple[Candidate, ...]:
@@ -120,7 +130,6 @@ def _candidate(of: Evaluation, stand: OnTheYardstick, made: Traded | None) -> Ca
         runs=(path,),
         preset=str(run.read("config.json").get("preset", "")),
         figures={name: Figure(one.value, one.low, one.high) for name, one in stand.of[path].items()},
-        unanswered=stand.unanswered.get(path, {}),
         latency_ms=row.get("latency_ms_p50"),
         latency_ms_p95=row.get("latency_ms_p95"),
         images_per_second=row.get("images_per_second"),
@@ -136,11 +145,11 @@ def _candidate(of: Evaluation, stand: OnTheYardstick, made: Traded | None) -> Ca
 
 
 def _row(run: RunFolder) -> dict[str, Any]:
-    """What was measured of it, one picture at a time and with the arithmetic that it was evaluated with."""
+    """What was measured last of it, one picture at a time, and as it was evaluated: in PyTorch, with full precision."""
     with suppress(VisionError, OSError):
         rows = [one for one in costs_of_run(run.path) if not one.get("error") and one.get("batch_size") == 1]
-        exact = [one for one in rows if one.get("precision") in ("fp32", None)]
-        return (exact or rows or [{}])[-1]
+        exact = [one for one in rows if one.get("precision") in ("fp32", None) and one.get("engine") in ("eager", None)]
+        return max(exact or rows, key=lambda one: str(one.get("measured_at") or ""), default={})
     return {}
 
 

@@ -55,7 +55,8 @@ class Law:
     """A learning curve's line, `error = a * labels ** -b`, and how sure it is of what `more` labels change.
 
     Attributes:
-        most: labels of the largest training set; spread: half the interval of the gain from `more` labels.
+        most: labels of the largest training set; low: the lower end of the gain from `more` labels; spread: half of its
+            interval.
     """
 
     a: float
@@ -64,6 +65,7 @@ class Law:
     more: float
     gain: float
     spread: float
+    low: float
 
     def error(self, labels: float) -> float:
         """The error to be expected with so many labels."""
@@ -89,8 +91,7 @@ class Candidate:
         kind: classification, detection or two-stage.
         model: as `bench` and `duel` take it; networks: catalogue names; runs: folders.
         preset: it was trained with.
-        figures: of the yardstick; unanswered: why others are not there.
-        cannot: figures that its kind cannot give, whatever is measured.
+        figures: of the yardstick.
         latency_ms, latency_ms_p95, images_per_second: measured for one picture at a time on `device`.
         training_s: of all its networks; taught: None where nobody knows, or nothing was trained.
         laws: learning curves by figure; traded: misses against false alarms, where raw answers are kept.
@@ -108,7 +109,6 @@ class Candidate:
     runs: tuple[str, ...] = ()
     preset: str = ""
     figures: Mapping[str, Figure] = field(default_factory=dict)
-    unanswered: Mapping[str, str] = field(default_factory=dict)
     latency_ms: float | None = None
     latency_ms_p95: float | None = None
     images_per_second: float | None = None
@@ -137,7 +137,7 @@ class Gap:
     def is_apart(self) -> bool:
         """Whether it leaves zero out."""
         if self.certain:
-            return self.value != 0
+            return abs(self.value) > 1e-12
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
@@ -238,7 +238,6 @@ def _contender(
         runs=runs,
         preset=str(result.get("plan", {}).get("preset", "")) if runs else "",
         figures=_figures(one["figures"], one["intervals"]),
-        unanswered=one["unanswered"],
         latency_ms=row.get("latency_ms_p50"),
         latency_ms_p95=row.get("latency_ms_p95"),
         images_per_second=row.get("images_per_second"),
@@ -264,7 +263,7 @@ def _taught(values: Mapping[str, Any]) -> Taught:
 
 
 def _law(fit: Mapping[str, float]) -> Law:
-    return Law(fit["a"], fit["b"], fit["most"], fit["more"], fit["gain"], (fit["high"] - fit["low"]) / 2)
+    return Law(fit["a"], fit["b"], fit["most"], fit["more"], fit["gain"], (fit["high"] - fit["low"]) / 2, fit["low"])
 
 
 def _gaps(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, Gap]:

@@ -56,7 +56,9 @@ def experiment(found: Ranking) -> Experiment | None:
         return _fair(case, rival, question)
     if any(rule.effect == "unproven" for rule in found.first.fired):
         plan = {"data": evidence.data, "question": question, "preset": "instant", "contenders": _ANSWERING[question]}
-        return _of(plan, MINUTES, _settles(question), "")
+        boxless = question != "presence" and evidence.objects_per_picture is None
+        first = "First draw boxes in these pictures, on the Data page: nobody has yet. " if boxless else ""
+        return _of(plan, MINUTES, _settles(question), first)
     return None
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vision_core.advice.evidence import FIGURE_OF, KIND_WITH_PLACES, Candidate, Evidence, Figure, Gap
+from vision_core.advice.evidence import FIGURE_OF, KIND_WITH_PLACES, Candidate, Evidence, Figure, Gap, Law
 from vision_core.advice.needs import EDGE, HOURS_A_DAY, Needs
 from vision_core.costs.prices import load_prices, usd_per_million
 from vision_core.evaluation.yardstick import LOWER_IS_BETTER
@@ -32,6 +32,7 @@ class Errors:
         value, low, high: with the ends of a 95 % interval.
         threshold: it answers from; draws: `(1 + R,)` of the same drawn pictures for all; None: counted at the
             contender's own threshold, and the interval is that of Poisson counts.
+        doubt: of a learning curve that moved it: half of its interval, as a share of the value; it is in both ends.
     """
 
     value: float
@@ -39,6 +40,7 @@ class Errors:
     high: float
     threshold: float | None
     draws: np.ndarray | None = None
+    doubt: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,8 +159,7 @@ def _moved(candidate: Candidate, labelled: float) -> dict[str, tuple[float, floa
     marks = taught.marks * labelled / taught.pictures
     found = {}
     for name, law in candidate.laws.items():
-        steps = math.log(max(marks, 1.0) / law.most) / math.log((law.most + law.more) / law.most)
-        found[name] = (law.error(law.most) - law.error(marks), abs(law.spread * steps))
+        found[name] = (law.error(law.most) - law.error(marks), _spread(law, marks))
     return found
 
 
@@ -178,16 +179,17 @@ def _errors(candidate: Candidate, needs: Needs, labelled: float) -> Errors | Non
     ratio, factor = needs.miss_cost or 1.0, _fewer(candidate, labelled)
     if candidate.traded is not None:
         threshold, draws = candidate.traded.at_ratio(ratio)
-        draws = draws * factor
-        return Errors(float(draws[0]), *_ends(draws[1:]), threshold, draws)
+        draws = draws * factor.value
+        low, high = _ends(draws[1:])
+        return Errors(float(draws[0]), *_wider(low, high, float(draws[0]), factor), threshold, draws, factor.doubt)
     counted = _counted(candidate)
     if counted is None:
         return None
     misses, false_alarms = counted
     of = max(candidate.judged_on, 1)
-    value = (ratio * misses + false_alarms) / of * factor
-    half = _NORMAL * math.sqrt(ratio**2 * misses + false_alarms) / of * factor
-    return Errors(value, max(0.0, value - half), value + half, candidate.threshold)
+    value = (ratio * misses + false_alarms) / of * factor.value
+    half = _NORMAL * math.sqrt(ratio**2 * misses + false_alarms) / of * factor.value
+    return Errors(value, *_wider(value - half, value + half, value, factor), candidate.threshold, doubt=factor.doubt)
 
 
 def _counted(candidate: Candidate) -> tuple[float, float] | None:
@@ -199,17 +201,42 @@ def _counted(candidate: Candidate) -> tuple[float, float] | None:
     for precision, recall, shown in zip(by["precision"], by["recall"], by["pictures"], strict=True):
         if recall is None or not shown:
             continue
+        if precision == 0:  # nothing was right, and how much was wrong no share tells
+            return None
         misses += shown * (1 - recall)
         false_alarms += shown * recall * (1 / precision - 1) if precision else 0.0
     return misses, false_alarms
 
 
-def _fewer(candidate: Candidate, labelled: float) -> float:
-    """What errors are multiplied with when there are other labels: as one minus the F1 of presence falls."""
+@dataclass(frozen=True)
+class _Factor:
+    """What errors are multiplied with; `doubt`: half of its interval, as a share of it."""
+
+    value: float = 1.0
+    doubt: float = 0.0
+
+
+def _wider(low: float, high: float, value: float, factor: _Factor) -> tuple[float, float]:
+    """The ends of an interval with the doubt of a factor added, as of independent errors."""
+    return (
+        max(0.0, value - math.hypot(value - low, factor.doubt * value)),
+        value + math.hypot(high - value, factor.doubt * value),
+    )
+
+
+def _fewer(candidate: Candidate, labelled: float) -> _Factor:
+    """When there are other labels: as one minus the F1 of presence falls, with what its curve is unsure of."""
     taught, law = candidate.taught, candidate.laws.get("presence_f1") or candidate.laws.get("presence_ap")
     if taught is None or law is None or not taught.pictures or round(labelled) == taught.pictures:
-        return 1.0
-    return law.error(taught.marks * labelled / taught.pictures) / max(law.error(law.most), 1e-9)
+        return _Factor()
+    marks = taught.marks * labelled / taught.pictures
+    expected = law.error(marks)
+    return _Factor(expected / max(law.error(law.most), 1e-9), _spread(law, marks) / max(expected, 1e-9))
+
+
+def _spread(law: Law, marks: float) -> float:
+    """Half of the interval of what so many labels change."""
+    return abs(law.spread * math.log(max(marks, 1.0) / law.most) / math.log((law.most + law.more) / law.most))
 
 
 def _errors_usd(errors: Errors | None, needs: Needs) -> float | None:
@@ -251,7 +278,9 @@ def errors_between(one: Prospect, other: Prospect) -> Gap | None:
         return None
     value = mine.value - theirs.value
     if mine.draws is not None and theirs.draws is not None and len(mine.draws) == len(theirs.draws):
-        return Gap(value, *_ends((mine.draws - theirs.draws)[1:]))
+        low, high = _ends((mine.draws - theirs.draws)[1:])
+        doubt = math.hypot(mine.doubt * mine.value, theirs.doubt * theirs.value)
+        return Gap(value, value - math.hypot(value - low, doubt), value + math.hypot(high - value, doubt))
     half = math.hypot(mine.high - mine.low, theirs.high - theirs.low) / 2
     return Gap(value, value - half, value + half)
 

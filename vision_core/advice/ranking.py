@@ -14,7 +14,7 @@ from vision_core.advice.conditions import Case
 from vision_core.advice.evidence import Evidence
 from vision_core.advice.guidance import guided
 from vision_core.advice.needs import Needs
-from vision_core.advice.prospects import Prospect, Rates, figure_of, prospect_of, weighs_errors
+from vision_core.advice.prospects import Prospect, Rates, figure_of, gap_between, prospect_of, weighs_errors
 from vision_core.advice.rule import OF_A_CANDIDATE, Rule
 from vision_core.advice.rules import RULES
 from vision_core.evaluation.yardstick import LOWER_IS_BETTER
@@ -70,8 +70,20 @@ class Ranking:
     def case(self, standing: Standing) -> Case:
         """What the rules are asked about one of them."""
         others = tuple(one.prospect for one in self.standings if one is not standing)
-        level = tuple(one.prospect for one in self.standings if one is not standing and one.is_level_with(standing))
+        level = tuple(
+            one.prospect
+            for one in self.standings
+            if one is not standing
+            and one.is_level_with(standing)
+            and not self._are_apart(one.prospect, standing.prospect)
+        )
         return Case(self.needs, standing.prospect, self.evidence, others, self.leaders, level)
+
+    def _are_apart(self, one: Prospect, other: Prospect) -> bool:
+        """Whether one is measurably better in something that is asked, though the other may be in something else."""
+        figures = dict.fromkeys(figure_of(question, self.needs) for question in self.needs.ask)
+        gaps = [gap_between(one, other, figure, self.evidence) for figure in figures]
+        return any(gap is not None and gap.is_apart for gap in gaps)
 
 
 def ranked(

@@ -100,6 +100,22 @@ RULES: tuple[Rule, ...] = (
         YOURS,
     ),
     Rule(
+        "days-unknown",
+        "there is a deadline, and nobody knows how long the candidate's labels or training take",
+        "unproven",
+        when.days_unknown,
+        say.days_unknown,
+        YOURS,
+    ),
+    Rule(
+        "fewer-labels-unknown",
+        "fewer labels than it learned from are reckoned with, and it has no learning curve while others have one",
+        "unproven",
+        when.fewer_labels_unknown,
+        say.fewer_labels_unknown,
+        "figures with all the labels flatter beside figures with fewer: Hestness et al. 2017, arXiv:1712.00409",
+    ),
+    Rule(
         "licence-unknown",
         "licences are limited, and one of the candidate's is not stated",
         "unproven",
@@ -188,7 +204,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "far-from-measured",
-        "the labels that could be had are more than four times those that were learned from",
+        "the labels that could be had are more than four times those that were learned from, or less than a quarter",
         "mind",
         when.far_from_measured,
         say.far_from_measured,

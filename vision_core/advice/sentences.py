@@ -106,6 +106,10 @@ def speed_unknown(case: Case) -> str:
     return f"Nobody measured how long {name_of(case.mine)} takes for a picture."
 
 
+def days_unknown(case: Case) -> str:
+    return f"Nobody knows how long {name_of(case.mine)} takes until it works: its labels or its training have no time."
+
+
 def licence_unknown(case: Case) -> str:
     return f"A licence of {name_of(case.mine)} is not stated: look at its model's page."
 
@@ -181,7 +185,7 @@ def label_more(case: Case) -> str:
     laws, parts = case.mine.candidate.laws, []
     for figure in dict.fromkeys(figure_of(question, case.needs) for question in case.needs.ask):
         law = laws.get(figure)
-        if law is not None and law.gain - law.spread > 0:
+        if law is not None and law.low > 0:
             fewer = "less" if figure == "count_mae" else "more"
             parts.append(f"{difference(figure, law.gain)} {fewer}")
     return f"{law_more(case)} more labels would buy {name_of(case.mine)} {listed(parts)}, its learning curve says."
@@ -197,6 +201,14 @@ def far_from_measured(case: Case) -> str:
     had = taught.pictures if taught else 0
     return (
         f"{case.mine.labelled:,.0f} labelled pictures are far from the {had:,} that were learned from: a guess at best."
+    )
+
+
+def fewer_labels_unknown(case: Case) -> str:
+    taught = case.mine.candidate.taught
+    return (
+        f"{name_of(case.mine)} learned from {taught.pictures if taught else 0:,} pictures, and nobody knows what fewer "
+        "would make of it."
     )
 
 

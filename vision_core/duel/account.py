@@ -16,7 +16,6 @@ from vision_core.duel.parts import Part, lessons_of
 from vision_core.duel.plan import FIGURE_OF, TITLES, DuelPlan
 from vision_core.duel.verdict import Standing, verdict
 from vision_core.evaluation.intervals import Interval
-from vision_core.evaluation.records import DetectionResults
 from vision_core.evaluation.yardstick import FIGURES, LOWER_IS_BETTER, Yardstick
 from vision_core.run_folder import CONFIG, STATUS, RunFolder
 
@@ -45,7 +44,7 @@ def account(
     mine = {kind: _runs_of(kind, 1.0, duel.plan(), runs) for kind in whole}
     models = {kind: _model(duel, mine[kind]) for kind in whole}
     weights = {kind: tuple(run.path for run in mine[kind]) for kind in whole}
-    rows = measure(duel, models, weights, _crops(said), tell)
+    rows = measure(duel, models, weights, crops(said, whole), tell)
     apart = gaps(whole, tell)
     question = duel.plan().question
     decided = _verdict(whole, models, rows, apart, question)
@@ -65,11 +64,19 @@ def account(
     }
 
 
-def _crops(said: Sequence[Said]) -> int:
-    """How many objects of a picture the second stage names, on average; at least one."""
+def crops(said: Sequence[Said], whole: Mapping[str, Yardstick]) -> int:
+    """How many boxes of a picture the second stage has to name, on average; at least one.
+
+    A score is the detector's times that of the name, so a box of which the detector itself is less sure than the
+    contender's threshold can be left alone.
+
+    Args:
+        whole: yardsticks of those that learned from all the labels.
+    """
     for one in said:
-        if one.kind == "two-stage" and one.share == 1 and isinstance(one.judged, DetectionResults):
-            return max(1, round(len(one.judged.found) / len(one.judged)))
+        if one.kind == "two-stage" and one.share == 1:
+            least = whole["two-stage"].answers.threshold or 0.0
+            return max(1, round(float((one.candidates >= least).sum()) / max(1, len(one.judged))))
     return 1
 
 

@@ -145,7 +145,7 @@ def _add_law(
 ) -> None:
     """The fitted line, from the first point to `more` labels beyond the last."""
     law = curve["fits"].get(view.figure)
-    if law is None:
+    if law is None or points[0]["marks"] <= 0:
         return
     marks = np.geomspace(points[0]["marks"], points[-1]["marks"] + law["more"], _STEPS)
     errors = law["a"] * marks ** -law["b"]
@@ -267,6 +267,8 @@ def in_words(result: Mapping[str, Any], figure: str) -> list[str]:
         scale = 1.0 if figure in LOWER_IS_BETTER else 100.0
         gain, low, high = (scale * law[name] for name in ("gain", "low", "high"))
         bought = f"count about {gain:.2g} fewer objects wrong" if scale == 1 else f"gain about {gain:.2g} points"
-        sure = "" if low > 0 else ", so perhaps nothing"
+        if gain <= 0:
+            bought = "gain nothing that the curve shows"
+        sure = "" if low > 0 or gain <= 0 else ", so perhaps nothing"
         said.append(f"{TITLES[kind]}: {law['more']} more {what} would {bought} ({low:.2g} to {high:.2g}{sure}).")
     return said

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
@@ -22,12 +22,14 @@ from filelock import FileLock, Timeout
 from vision_core.data.index import DatasetIndex
 from vision_core.duel.account import account
 from vision_core.duel.folder import RESULT, DuelFolder
+from vision_core.duel.forecast import limit_seconds
 from vision_core.duel.judging import Said
 from vision_core.duel.parts import Part, lessons_of, parts
 from vision_core.duel.pictures import settled
 from vision_core.duel.plan import DuelPlan
 from vision_core.duel.preflight import check_unseen, preflight
-from vision_core.duel.two_stage import two_stage
+from vision_core.duel.two_stage import candidates, two_stage
+from vision_core.duel.unboxed import without_boxes
 from vision_core.errors import DataError, SettingsError, TrainingError, VisionError
 from vision_core.run_folder import CONFIG, STATUS, RunFolder, create_run, list_run_folders
 from vision_core.training.pulse import Pulse, Report
@@ -123,7 +125,7 @@ class _Fight:
         data, index = settled(self.duel, self.tell)
         has_boxes = index.has_boxes
         if not has_boxes:
-            self._without_boxes(index.class_names)
+            self.notes += without_boxes(self.plan, index)
         wanted = list(parts(self.plan, has_boxes))
         self.pulse.update(parts=len(wanted) + 1)
         for number, part in enumerate(wanted):
@@ -142,26 +144,11 @@ class _Fight:
         about |= {"plan": self.plan.to_json(), "out": str(self.duel.path)}
         return about | account(self.duel, said, self.runs, has_boxes, self.tell) | {"notes": self.notes}
 
-    def _without_boxes(self, class_names: Sequence[str]) -> None:
-        from vision_core.duel.unboxed import known_classes
-
-        if self.plan.question != "presence":
-            raise SettingsError(
-                f"Nobody has drawn boxes in {self.plan.data!r}, so nobody can tell {self.plan.question!r}: ask for "
-                "'presence', or draw boxes."
-            )
-        known = known_classes(self.plan.detector, class_names)
-        self.notes.append(
-            "Nobody has drawn boxes in these pictures: a pretrained detector stands against the classifier as far as "
-            f"it knows the classes ({len(known)} of {len(class_names)}), and nobody can tell how many there are or "
-            "where."
-        )
-
     def _train(self, part: Part, data: str, index: DatasetIndex) -> None:
         """Finishes the run of a part, or takes the one that is given."""
         if (given := part.given(self.plan)) is not None:
             self.runs[part.name] = RunFolder.open(given)
-            check_unseen(self.runs[part.name], index)
+            self.notes += check_unseen(self.runs[part.name], index)
             return
         kept = self.duel.runs().get(part.name)
         run = (
@@ -210,20 +197,17 @@ class _Fight:
         from vision_core.costs.prices import load_prices
         from vision_core.training.estimate import estimate
 
-        seconds = [60 * self.plan.minutes] if self.plan.minutes else []
-        if self.plan.usd:
-            prices = load_prices()
-            price = prices.find(self.plan.price) if self.plan.price else prices.entries[0]
-            seconds.append(3600 * self.plan.usd / price.usd_per_hour)
-        if not seconds:
+        prices = load_prices()
+        limit = limit_seconds(self.plan, prices.find(self.plan.price) if self.plan.price else prices.entries[0])
+        if limit is None:
             return config
         self.tell("Estimating how long it takes")
         expected = estimate(config, self.tell).seconds
-        if expected <= min(seconds):
+        if expected <= limit:
             return config
-        epochs = max(1, int(config.epochs * min(seconds) / expected))
+        epochs = max(1, int(config.epochs * limit / expected))
         self.notes.append(
-            f"{config.model} trains for {epochs} of {config.epochs} epochs, to stay within {min(seconds) / 60:.3g} min."
+            f"{config.model} trains for {epochs} of {config.epochs} epochs, to stay within {limit / 60:.3g} min."
         )
         frozen = epochs if config.frozen_epochs == config.epochs else min(config.frozen_epochs, epochs - 1)
         return config.changed(epochs=epochs, frozen_epochs=frozen)
@@ -298,5 +282,7 @@ class _Fight:
             ]
         else:
             results = [one.results if one else None for one in (test, val)]
-        where = test if kind == "classification" and share == 1 else None
-        return [Said(kind, share, results[0], results[1], where)] if results[0] is not None else []
+        if results[0] is None:
+            return []
+        said = Said(kind, share, results[0], results[1], test if kind == "classification" and share == 1 else None)
+        return [replace(said, candidates=candidates(test)) if kind == "two-stage" else said]

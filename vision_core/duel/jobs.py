@@ -9,6 +9,7 @@ A duel's process has a session of its own: neither a closed browser nor a dead s
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import time
@@ -70,14 +71,23 @@ def resume_duel(duel: DuelFolder) -> None:
     duel.plan()
     try:
         with FileLock(duel.path / ".starting.lock"):  # two tabs may ask at once
-            if is_active(duel):
+            state = duel_status(duel)["state"]
+            if state in ACTIVE:
                 raise SettingsError(f"The duel {duel.name!r} is going on already (process {_status(duel).get('pid')}).")
+            if state == "finished":
+                raise SettingsError(f"The duel {duel.name!r} is finished: there is nothing to go on with.")
             duel.files.forget_request()
             status = {**_status(duel), **_BLANK, "heartbeat": time.time()}
             duel.files.write(STATUS, status | identity())
-            process = start_apart(
-                ["-m", "vision_core", "duel", "--out", str(duel.path.resolve()), "--quiet"], duel.path / "log.txt"
-            )
+            try:
+                process = start_apart(
+                    ["-m", "vision_core", "duel", "--out", str(duel.path.resolve()), "--quiet"], duel.path / "log.txt"
+                )
+            except OSError:
+                duel.files.write(
+                    STATUS, status | {"state": "interrupted", "error": "Its process could not be started."}
+                )
+                raise
             theirs = {"pid": process.pid, "pid_started": psutil.Process(process.pid).create_time()}
             duel.files.write(STATUS, status | identity() | theirs)
     except OSError as error:
@@ -108,10 +118,12 @@ def cancel_duel(duel: DuelFolder) -> None:
 
 def _end(duel: DuelFolder) -> None:
     """Ends a process that has not begun yet, so that it reads no request."""
-    status = _status(duel)
+    with FileLock(duel.path / ".starting.lock"):  # while it is started, the process in the status is the starter's
+        status = _status(duel)
     with suppress(psutil.Error, KeyError):
         process = psutil.Process(int(status["pid"]))
-        if status.get("host") == socket.gethostname() and abs(process.create_time() - status["pid_started"]) < 1:
+        is_it = status.get("host") == socket.gethostname() and abs(process.create_time() - status["pid_started"]) < 1
+        if is_it and process.pid != os.getpid():
             process.terminate()
             with suppress(psutil.TimeoutExpired):
                 process.wait(_PATIENCE_S)

@@ -7,7 +7,7 @@ which nobody is judged on; so none wins or loses by a threshold that happens to 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +42,7 @@ class Said:
         judged, validation: its answers to held-out pictures, and to those that its threshold is chosen on (None where
             there are no others than the held-out ones).
         asked_where: the evaluation of a classifier, which can be asked where it looks; None: boxes say where.
+        candidates: `(B,)` of the two in turn: how sure the detector is of each box that could be named; else empty.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Said:
     judged: Results
     validation: Results | None = None
     asked_where: Evaluation | None = None
+    candidates: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
 def set_side_by_side(

@@ -20,6 +20,8 @@ from vision_core.duel.outcome import hours, trained
 from vision_core.duel.plan import TITLES
 from vision_core.errors import SettingsError
 
+_AS_IT_IS = "nothing: it is taken as it was published"
+
 
 @dataclass(frozen=True)
 class Rates:
@@ -48,7 +50,7 @@ def ways_of(result: Mapping[str, Any], rates: Rates) -> tuple[Approach, ...]:
             TITLES[one["task"]],
             one["task"],
             _labelling(one, rates),
-            training_cost(trained(one), rates.price),
+            training_cost(trained(one), rates.price) if one["runs"] else Measured(0.0, "measured", _AS_IT_IS),
             price_per_million(_speed(one), rates.price),
         )
         for one in result["contenders"]
@@ -57,6 +59,8 @@ def ways_of(result: Mapping[str, Any], rates: Rates) -> tuple[Approach, ...]:
 
 def _labelling(one: Mapping[str, Any], rates: Rates) -> Measured:
     taken = hours(one)
+    if not one["runs"]:
+        return Measured(0.0, "measured", _AS_IT_IS)
     if taken is None:
         return unavailable("nobody measured how long this takes")
     note = f"{taken:,.2f} h at {rates.wage_per_hour:g} USD/h, after {one['labels'].get('pace') or 'a published pace'}"

@@ -14,6 +14,7 @@ from vision_core import glossary
 from vision_core.duel.folder import RESULT, DuelFolder
 from vision_core.duel.plan import KINDS, TITLES, WORDS
 from vision_core.errors import DataError
+from vision_core.evaluation.intervals import ALL_ALIKE, LEAST_GAP
 from vision_core.evaluation.yardstick import FIGURES, LOWER_IS_BETTER
 
 Result = Mapping[str, Any]
@@ -120,7 +121,7 @@ def is_sure(found: Mapping[str, Any] | None) -> bool:
     if found is None:
         return False
     if found["low"] is None:
-        return bool(found["note"]) and found["value"] != 0
+        return found["note"] == ALL_ALIKE and abs(found["value"]) > LEAST_GAP
     return found["low"] > 0 or found["high"] < 0
 
 
@@ -158,10 +159,12 @@ def _gap_in_words(figure: str, one: str, other: str, between: Mapping[str, Any])
         None if between[name] is None else between[name] * (100 if share else 1) for name in ("value", "low", "high")
     )
     size = f"{value:.3g} {unit}"
+    if low is None and abs(between["value"]) <= LEAST_GAP:
+        return f"{one} and {other} are level: the same figure, whichever of these pictures are drawn."
     if low is None:
-        return f"{one} is better than {other} by {size}; there is no interval" + (
-            f" ({between['note']})." if between["note"] else "."
-        )
+        better = "is better than" if is_sure(between) else "is ahead of"
+        note = f" ({between['note']})" if between["note"] else ""
+        return f"{one} {better} {other} by {size}; there is no interval{note}."
     ends = f"95 %: {low:.2g} to {high:.2g}"
     if is_sure(between):
         return f"{one} is better than {other} by {size} ({ends})."

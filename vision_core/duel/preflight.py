@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vision_core.data.index import DatasetIndex
+from vision_core.data.wording import plural
 from vision_core.duel.plan import DuelPlan
 from vision_core.errors import ModelError, SettingsError
 from vision_core.evaluation.evaluation_file import digest_of_file
@@ -48,25 +49,34 @@ def _check_model(model: str, task: Task) -> None:
         raise ModelError(f"The run {model!r} has no weights yet: train it first.")
 
 
-def check_unseen(run: RunFolder, index: DatasetIndex) -> None:
+def check_unseen(run: RunFolder, index: DatasetIndex) -> list[str]:
     """Refuses a given run that has learned from pictures that the duel judges by: it would win by heart.
 
     Args:
         index: of the duel, with its splits; pictures are known again by their bytes, wherever the files are.
+
+    Returns:
+        A sentence where pictures that it has learned from are gone, so that nobody can tell; else nothing.
 
     Raises:
         SettingsError: names a picture and how many there are.
     """
     judged = _files(index, "test" if "test" in index.splits else "val")
     sizes = {path.stat().st_size for path in judged if path.is_file()}
-    learned = [path for path in _files(DatasetIndex.load(run.path / "data"), "train") if _size(path) in sizes]
-    known = {digest_of_file(path) for path in learned}
+    every = _files(DatasetIndex.load(run.path / "data"), "train")
+    known = {digest_of_file(path) for path in every if _size(path) in sizes}
     seen = [path for path in judged if path.is_file() and digest_of_file(path) in known] if known else []
     if seen:
         raise SettingsError(
             f"The run {run.record().name!r} has learned from {len(seen)} of the {len(judged)} pictures that the duel "
             f"would judge it by (such as {seen[0].name!r}): let the duel train one of its own, or name another run."
         )
+    gone = sum(_size(path) < 0 for path in every)
+    said = (
+        f"{plural(gone, 'picture')} that the run “{run.record().name}” learned from can no longer be read, so nobody "
+        "can tell whether it is judged by some of them."
+    )
+    return [said] if gone else []
 
 
 def _files(index: DatasetIndex, split: str) -> list[Path]:

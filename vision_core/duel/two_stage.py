@@ -90,6 +90,19 @@ def one_box_an_object(found: FoundBoxes, picture: int) -> tuple[np.ndarray, np.n
     return boxes[order], scores[order]
 
 
+def candidates(detected: Evaluation) -> np.ndarray:
+    """`(B,)`: how sure a detector is of each box of its pictures that could be named.
+
+    Raises:
+        DataError: it is no detector's evaluation.
+    """
+    results = detected.results
+    if not isinstance(results, DetectionResults):
+        raise DataError(f"{detected.name!r} is no detector, so it has no boxes to name.")
+    every = [one_box_an_object(results.found, number)[1] for number in range(len(results))]
+    return np.concatenate([np.zeros(0), *every])
+
+
 def _kept(file: Path, about: dict[str, Any]) -> FoundBoxes | None:
     from safetensors import SafetensorError, safe_open
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vision_core.data.index import DatasetIndex
 from vision_core.duel.judging import Said
 from vision_core.duel.plan import DuelPlan
 from vision_core.errors import SettingsError
@@ -26,6 +27,31 @@ if TYPE_CHECKING:
 
 _IOU = 0.5
 _ARRAYS = ("picture", "boxes", "scores", "labels", "sizes_px")
+
+
+def without_boxes(plan: DuelPlan, index: DatasetIndex) -> list[str]:
+    """What to know of a duel on such pictures.
+
+    Raises:
+        SettingsError: nobody could tell what is asked, or the detector knows none of the classes, or has learned from
+            pictures that it would be judged by.
+        ModelError: there is no such detector.
+    """
+    from vision_core.duel.preflight import check_unseen
+    from vision_core.runs import is_run
+
+    if plan.question != "presence":
+        raise SettingsError(
+            f"Nobody has drawn boxes in {plan.data!r}, so nobody can tell {plan.question!r}: ask for 'presence', or "
+            "draw boxes."
+        )
+    known = known_classes(plan.detector, index.class_names)
+    said = (
+        "Nobody has drawn boxes in these pictures: a pretrained detector stands against the classifier as far as it "
+        f"knows the classes ({len(known)} of {len(index.class_names)}), and nobody can tell how many there are or "
+        "where."
+    )
+    return [said, *(check_unseen(RunFolder(Path(plan.detector)), index) if is_run(plan.detector) else [])]
 
 
 def known_classes(detector: str, class_names: Sequence[str]) -> tuple[str, ...]:

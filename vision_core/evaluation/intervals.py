@@ -24,6 +24,8 @@ Statistics = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 Progress = Callable[[str, int, int], None]
 ALL_ALIKE = "every drawing of these pictures gives the same"
 """The note of a figure that no drawing changes: it has no interval, and no doubt that drawing could show."""
+LEAST_GAP = 1e-12
+"""Figures that are closer are the same: they differ by the computer's rounding."""
 _CHUNK_CELLS = 2_000_000
 _JACKKNIFE_PARTS = 500
 _FEW = 10

@@ -149,10 +149,15 @@ def whole(runs: Sequence[Path]) -> list[tuple[str, RunFolder]]:
     """The runs that are still there, each with its name; alike names get a number."""
     found = [RunFolder(path) for path in dict.fromkeys(runs) if is_run(str(path))]
     names = [run.record().name for run in found]
-    return [
-        (f"{name} ({names[: at + 1].count(name)})" if names.count(name) > 1 else name, run)
-        for at, (name, run) in enumerate(zip(names, found, strict=True))
-    ]
+    told: dict[str, RunFolder] = {}
+    for name, run in zip(names, found, strict=True):
+        number = 1
+        called = f"{name} (1)" if names.count(name) > 1 else name
+        while called in told or (called != name and called in names):
+            number += 1
+            called = f"{name} ({number})"
+        told[called] = run
+    return list(told.items())
 
 
 def cards(

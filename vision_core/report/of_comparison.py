@@ -17,6 +17,7 @@ from vision_core.costs.prices import load_prices
 from vision_core.errors import DataError, VisionError
 from vision_core.evaluation.applied import applied_threshold
 from vision_core.evaluation.ground import Ground, common_ground, with_boxes
+from vision_core.evaluation.intervals import Interval
 from vision_core.evaluation.store import Evaluation
 from vision_core.evaluation.yardstick import Yardstick, differences, side_by_side
 from vision_core.model_card import data_title, kept_evaluation
@@ -53,8 +54,9 @@ def report_on_comparison(runs: Sequence[RunFolder], tell: Stage) -> Report:
     plain = [contender(run, name, found) for (name, run), found in zip(named, evaluations, strict=True)]
     sticks, ground = _sticks(evaluations, tell)
     contenders = [_on_yardstick(one, stick, tell) for one, stick in zip(plain, sticks, strict=True)]
-    gaps = tables.gap_table(_gaps(contenders, sticks, tell), {})
-    pairs = _pairs(evaluations, contenders, sticks, tell)
+    apart = _gaps(contenders, sticks, tell)
+    gaps = tables.gap_table(apart, {})
+    pairs = _pairs(evaluations, contenders, sticks, apart, tell)
     best = _best(contenders)
     price = load_prices().entries[0]
     trade = figures.tradeoff(contenders, _ASKED)
@@ -153,14 +155,22 @@ def _known(value: float) -> float | None:
 
 
 def _pairs(
-    evaluations: Sequence[Evaluation], contenders: Sequence[Contender], sticks: Sequence[Yardstick], tell: Stage
+    evaluations: Sequence[Evaluation],
+    contenders: Sequence[Contender],
+    sticks: Sequence[Yardstick],
+    apart: Sequence[Mapping[str, Any]],
+    tell: Stage,
 ) -> dict[tuple[str, str], str]:
-    """Of every two, by their titles: which is better and how surely, as `compare` says it."""
+    """Of every two, by their titles: which is better and how surely, as `compare` says it.
+
+    Args:
+        apart: what `_gaps` found of the same pairs, in the same order, so that one gap has one interval.
+    """
     from vision_core.evaluation.intervals import Drawing
     from vision_core.evaluation.significance import Figure, compare, compare_statistics
 
     found = {}
-    for first, second in combinations(range(len(sticks)), 2):
+    for (first, second), known in zip(combinations(range(len(sticks)), 2), apart, strict=True):
         one, other = evaluations[first], evaluations[second]
         names = (contenders[first].title, contenders[second].title)
         if kind_of(one) == kind_of(other):
@@ -176,8 +186,16 @@ def _pairs(
                 Drawing(samples=1000),
                 tell,
             )
+            verdict = replace(verdict, gap=_turned(known["figures"].get(_ASKED), verdict.gap))
         found[names] = f"{tables.titled(verdict.figure.name)}: {verdict.words}"
     return found
+
+
+def _turned(found: Mapping[str, Any] | None, otherwise: Interval) -> Interval:
+    """A gap of the table the other way about, as `compare` counts it."""
+    if found is None or found["low"] is None:
+        return otherwise
+    return replace(otherwise, value=-found["gap"], low=-found["high"], high=-found["low"])
 
 
 def _best(contenders: Sequence[Contender]) -> Contender | None:

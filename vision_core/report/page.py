@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from vision_core.drawing import clean_text, encode_jpeg
-from vision_core.errors import VisionError
+from vision_core.errors import SettingsError, VisionError
 from vision_core.evaluation.pictures import outlined
 from vision_core.figure_files import for_paper, to_csv
 from vision_core.report.subject import Chart, Gallery, Report, Shot, Stage
@@ -37,6 +37,7 @@ _SHOWN_PX = 250
 _LEVELS = ((400, 72, 10), (320, 62, 10), (250, 50, 10), (250, 50, 4), (0, 0, 0))
 """Width in pixels, JPEG quality and number of a kind of the pictures: the first with which the file is small enough."""
 _SPARE = 60_000
+_NO_ROOM = "There was no room for pictures: the tables and charts alone fill the file."
 
 
 def render(report: Report, tell: Stage) -> str:
@@ -54,7 +55,15 @@ def render(report: Report, tell: Stage) -> str:
     }
     template = _environment().get_template("report.html.j2")
     bare = template.render(values | {"pictures": {}, "galleries": ()})
-    galleries, pictures = _pictures(report.galleries, MOST_BYTES - len(bare.encode()) - _SPARE, tell)
+    size = len(bare.encode())
+    if size > MOST_BYTES - _SPARE:
+        raise SettingsError(
+            f"Without any picture the report has {size / 1e6:.1f} MB already, and {MOST_BYTES / 1e6:g} are its most: "
+            "name fewer runs, or ones with fewer classes."
+        )
+    galleries, pictures = _pictures(report.galleries, MOST_BYTES - size - _SPARE, tell)
+    if report.galleries and not galleries:
+        values["report"] = replace(report, gallery_note=f"{report.gallery_note} {_NO_ROOM}".strip())
     return template.render(values | {"pictures": pictures, "galleries": galleries})
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vision_core import glossary
+from vision_core.duel.outcome import gap, is_sure
 from vision_core.duel.plan import FIGURE_OF, TITLES, WORDS
-from vision_core.evaluation.yardstick import LOWER_IS_BETTER
 from vision_core.report.subject import Contender
 from vision_core.report.tables import TITLES as NAMES
 from vision_core.report.tables import ends, say
@@ -42,29 +42,14 @@ def _against(result: Mapping[str, Any], name: str, winner: str, other: str) -> s
         why = str(contender["unanswered"].get(name, "these pictures cannot tell")).rstrip(".")
         return f"{title} cannot say ({why[0].lower()}{why[1:]})"
     value = say(name, contender["figures"][name])
-    gap = _gap(result, name, winner, other)
-    if gap is None:
+    between = gap(result, name, winner, other)
+    if between is None:
         return f"{title} has {value}"
-    low, high = gap
-    if low is None or high is None:
+    if is_sure(between):
+        return f"{title} has {value}, measurably {'worse' if between['value'] > 0 else 'better'}"
+    if between["low"] is None:
         return f"{title} has {value}, and too few pictures tell how surely it differs"
-    ahead = high < 0 if name in LOWER_IS_BETTER else low > 0
-    behind = low > 0 if name in LOWER_IS_BETTER else high < 0
-    how = "measurably worse" if ahead else "measurably better" if behind else "which these pictures cannot tell apart"
-    return f"{title} has {value}, {how}"
-
-
-def _gap(result: Mapping[str, Any], name: str, one: str, other: str) -> tuple[float | None, float | None] | None:
-    """Both ends of how much more the first has than the other."""
-    for gap in result.get("gaps", ()):
-        found = gap["figures"].get(name)
-        if found is None or {gap["one"], gap["other"]} != {one, other}:
-            continue
-        low, high = found.get("low"), found.get("high")
-        if gap["one"] == one or low is None or high is None:
-            return low, high
-        return -high, -low
-    return None
+    return f"{title} has {value}, which these pictures cannot tell apart"
 
 
 def _dearly(own: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:

@@ -58,7 +58,7 @@ def draw(duel: DuelFolder | None) -> None:
     st.html(_STYLE)
     top = st.container(key="advice_answer")
     st.markdown("##### What do you need?")
-    needs = needs_form.draw()
+    needs = needs_form.draw("presence" if duel is None else duel.plan().question)
     with st.spinner("Collecting what was measured …", show_time=True):
         found = advise(needs, _evidence(duel))
     with top:

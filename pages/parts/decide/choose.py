@@ -23,10 +23,10 @@ def state(duel: DuelFolder) -> str:
 
 
 def silently(found: Sequence[DuelFolder]) -> DuelFolder | None:
-    """The one in the address, else the newest that has ended, else none; without a list."""
+    """The one in the address where it has ended, else the newest that has, else none; without a list."""
     asked = st.query_params.get("duel", "")
     ended = [duel for duel in found if state(duel) == "finished"]
-    return next((duel for duel in found if duel.path.name == asked), ended[0] if ended else None)
+    return next((duel for duel in ended if duel.path.name == asked), ended[0] if ended else None)
 
 
 def draw(found: Sequence[DuelFolder]) -> tuple[DuelFolder, str]:

@@ -30,8 +30,11 @@ _HELP = {
 _OBJECTS = {"": "Not said", "one": "One", "few": "A few", "many": "Many, or crowded"}
 
 
-def draw() -> Needs:
+def draw(first: str = "presence") -> Needs:
     """The form; what it says now.
+
+    Args:
+        first: what is asked until somebody says.
 
     Raises:
         SettingsError: an answer that cannot be.
@@ -41,10 +44,10 @@ def draw() -> Needs:
         list(QUESTIONS),
         format_func=lambda name: QUESTIONS[name],
         selection_mode="multi",
-        key=kept.some_of("adv_ask", QUESTIONS, ["presence"]),
+        key=kept.some_of("adv_ask", QUESTIONS, [first]),
         help="One or several. Who cannot answer one of them stands behind all who can.",
     )
-    said: dict[str, Any] = {"ask": tuple(asked) or ("presence",), **_sliders()}
+    said: dict[str, Any] = {"ask": tuple(asked) or (first,), **_sliders()}
     with st.expander("Say more: errors, computer, labels, deadline, licences", icon=":material/tune:"):
         said |= _errors() | _machine() | _labels() | _limits()
     return Needs(**said)

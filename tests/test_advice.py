@@ -247,6 +247,37 @@ def test_what_would_change_the_answer_does_change_it_there_and_not_before(needs:
         assert change.sentence.endswith(".")
 
 
+def test_who_was_never_timed_falls_at_any_limit_of_time_and_not_at_some_other_s_speed():
+    found = evidence(candidate(latency_ms=None, images_per_second=None), candidate("two-stage"))
+    ahead_anyway = replace(found, gaps=ahead("classification", "two-stage", "presence_ap", 0.05))
+    best = replace(found.candidates[0], figures={"presence_ap": Figure(0.9, 0.88, 0.92)})
+    said = advise(Needs(), replace(ahead_anyway, candidates=(best, found.candidates[1])))
+    (change,) = [one for one in said.changes if one.need == "latency_ms"]
+    assert change.sentence.startswith("If there were any limit of time")
+    assert change.first == "two-stage"
+
+
+def test_two_that_are_each_better_in_one_thing_are_not_said_to_be_level():
+    apart = {**ahead("detection", "two-stage", "count_mae", 0.3)[("detection", "two-stage")]}
+    apart |= ahead("detection", "two-stage", "pointing", 0.3)[("detection", "two-stage")]
+    one = candidate("detection", figures={**candidate("detection").figures, "pointing": Figure(0.9, 0.85, 0.95)})
+    other = candidate("two-stage", figures={**candidate("two-stage").figures, "count_mae": Figure(0.2, 0.1, 0.3)})
+    said = advise(Needs(ask=("count", "where")), evidence(one, other, gaps={("detection", "two-stage"): apart}))
+    assert [fired.rule.name for place in said.shortlist for fired in place.fired] == ["measurably-worse"] * 2
+    assert not any("cannot tell" in sentence for sentence in said.sentences)
+    assert "cheapest-of-equals" not in [fired.rule.name for fired in said.fired]
+
+
+@pytest.mark.parametrize("labelled", [20, 900])
+def test_with_other_labels_nobody_is_worse_than_one_whose_figures_stay_as_measured(labelled: int):
+    curved = candidate("detection", laws={"presence_ap": law(0.02, 0.01), "presence_f1": law(0.02, 0.01)})
+    found = ranked(Needs(labelled=labelled, miss_cost=2), evidence(candidate(), curved))
+    assert all("measurably-worse" not in [rule.name for rule in one.fired] for one in found.standings)
+    assert all("dearer-errors" not in [rule.name for rule in one.fired] for one in found.standings)
+    unknown = [one.prospect.name for one in found.standings if "fewer-labels-unknown" in [r.name for r in one.fired]]
+    assert unknown == (["classification"] if labelled < 200 else [])
+
+
 def test_nothing_is_said_to_change_an_answer_that_nothing_changes():
     alone = evidence(candidate("detection"))
     assert [one.need for one in advise(Needs(ask=tuple(QUESTIONS)), alone).changes if one.keeps_all] == []

@@ -174,6 +174,7 @@ def test_the_command_line_makes_the_same_plan(tmp_path: Path, monkeypatch: pytes
         raise typer.Exit(0)
 
     monkeypatch.setattr(fighting, "fight", caught)
+    monkeypatch.setattr("vision_core.training.prepare.check_data", lambda name: None)
     plans = (
         DuelPlan(data="a shelf; rm -rf ~"),
         DuelPlan(
@@ -222,3 +223,25 @@ def test_the_command_line_lists_duels_and_stops_one(tmp_path: Path):
     assert going.files.asked() == "cancel"
     with pytest.raises(SettingsError, match="nothing to stop"):
         CliRunner().invoke(app, ["cancel", str(over.path)], catch_exceptions=False)
+
+
+def test_stopping_one_that_is_just_being_started_never_ends_the_process_that_starts_it(monkeypatch: pytest.MonkeyPatch):
+    """Until the new process is known, the status names the one that starts it."""
+    duel = made("queued")
+    ended: list[int] = []
+    monkeypatch.setattr(psutil.Process, "terminate", lambda self: ended.append(self.pid))
+    jobs.cancel_duel(duel)
+    assert ended == []
+
+
+def test_a_finished_duel_is_not_begun_again():
+    over = finished()
+    with pytest.raises(SettingsError, match="nothing to go on with"):
+        jobs.resume_duel(over)
+    assert state(over) == "finished"
+
+
+def test_a_mistyped_data_set_leaves_no_folder_behind(tmp_path: Path):
+    with pytest.raises(DataError, match="no data set 'typo'"):
+        CliRunner().invoke(app, ["duel", "--data", "typo", "--out", str(tmp_path / "duel")], catch_exceptions=False)
+    assert not (tmp_path / "duel").exists()

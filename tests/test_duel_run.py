@@ -32,7 +32,7 @@ from vision_core.training.examples import install_examples
 from vision_core.training.prepare import prepare
 
 ROOT = Path(__file__).parent.parent
-KILLS = int(os.environ.get("WHATWHERE_KILLS", "3"))
+KILLS = int(os.environ.get("WHATWHERE_KILLS", "10"))
 QUICK = ("--shares", "1", "--epochs", "1", "--device", "cpu")
 
 
@@ -111,8 +111,10 @@ def test_a_duel_killed_at_random_moments_ends_as_one_that_was_left_alone(
             written = (run / "checkpoints" / "last.safetensors").stat().st_mtime_ns
             assert trained.setdefault(name, written) == written, "what is done is not done again"
     assert exit_status("duel", "--out", tmp_path / "often", "--json", **long) == 0, (said / "err").read_text()
-    assert killed
-    assert figures(json.loads((said / "out").read_text())) == figures(whole)
+    assert killed >= 3, "the others came too late to hit anything"
+    again = json.loads((said / "out").read_text())
+    assert figures(again) == figures(whole)
+    assert again["notes"] == whole["notes"]
 
     assert exit_status(*arguments[:-1], "--seed", "1", said=said) == 2
     assert "has seed 0, not 1" in (said / "err").read_text()

@@ -54,6 +54,7 @@ def duel(
     from vision_core.duel.fight import fight
     from vision_core.duel.folder import DUEL, DuelFolder
     from vision_core.duel.plan import CLASSIFIER, DETECTOR, KINDS, SHARES, DuelPlan
+    from vision_core.training.prepare import check_data
 
     if data:
         plan = DuelPlan(
@@ -72,6 +73,8 @@ def duel(
             seed=seed,
             device=device,
         )
+        if not (out / DUEL).is_file():
+            check_data(plan.data)
         folder = DuelFolder.create(out.resolve(), plan)
     else:
         changed = any((classifier, detector, contenders, shares, price, device, minutes, usd, seed, epochs is not None))

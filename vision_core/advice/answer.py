@@ -159,6 +159,8 @@ def _sentences(found: Ranking, fired: tuple[Fired, ...]) -> Iterator[str]:
         yield f"Nothing measured here answers all of {asked}. {title} comes closest{has}."
     elif not first.keeps_all:
         yield f"Nothing measured here keeps every limit of yours. For {asked} {_lower(title)} comes closest{has}."
+    elif any(rule.effect == "unproven" for rule in first.fired):
+        yield f"For {asked} {_lower(title)} is the best that is known{has}, but not all was measured of it."
     else:
         yield f"For {asked} choose {_lower(title)}{has}."
     if (runner := _against(found)) is not None:

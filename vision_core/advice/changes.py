@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from vision_core.advice.needs import QUESTIONS, Needs
+from vision_core.advice.needs import HOURS_A_DAY, QUESTIONS, Needs
 from vision_core.advice.prospects import Prospect, Rates, weighs_errors
 from vision_core.advice.ranking import Ranking, ranked
 from vision_core.advice.sentences import ms_text, name_of
@@ -25,7 +25,9 @@ _STEPS, _HALVINGS = 9, 11
 _JUST = 1e-9
 _MOST_PICTURES = 1e9
 _RATIOS = (0.02, 50.0)
-_MORE_LABELS = (10.0, 100_000.0)
+_MORE_LABELS = (1.0, 100_000.0)
+_NO_LIMIT = 1e6
+"""Milliseconds and days that any network keeps: who falls at these falls because nobody measured it."""
 _USD = (1e-6, 1e3)
 _ABOUT_ONE = 0.02
 _LIMITS = ("latency_ms", "deadline_days", "least_right", "most_miscounted")
@@ -210,6 +212,11 @@ def _latency(search: _Search) -> Iterator[Change]:
     most = search.now.needs.most_ms
     if search.now.needs.frames_per_second is not None and search.now.needs.latency_ms is None:
         return
+    if most is None and search.now.first.prospect.candidate.latency_ms is None:
+        found = search.at(latency_ms=_NO_LIMIT)
+        if search.turns(found):
+            yield search.change("latency_ms", False, _NO_LIMIT, "If there were any limit of time for a picture,", found)
+            return
     takes = [one.prospect.candidate.latency_ms for one in search.now.standings]
     known = [one for one in takes if one is not None]
     tighter = [(one * (1 - _JUST), one) for one in known if most is None or one <= most]
@@ -222,6 +229,11 @@ def _latency(search: _Search) -> Iterator[Change]:
 
 def _days(search: _Search) -> Iterator[Change]:
     most = search.now.needs.deadline_days
+    if most is None and search.now.first.prospect.days is None:
+        found = search.at(deadline_days=_NO_LIMIT)
+        if search.turns(found):
+            yield search.change("deadline_days", False, _NO_LIMIT, "If there were any deadline,", found)
+            return
     known = [one.prospect.days for one in search.now.standings if one.prospect.days]
     tighter = [(one * (1 - _JUST), one) for one in known if most is None or one <= most]
     looser = [(one * (1 + _JUST), one) for one in known if most is not None and one > most]
@@ -232,7 +244,7 @@ def _days(search: _Search) -> Iterator[Change]:
 
 
 def _span(days: float) -> str:
-    return f"{days:.3g} days" if days >= 1 else f"{24 * days:.3g} hours"
+    return f"{days:.3g} days" if days >= 1 else f"{HOURS_A_DAY * days:.3g} working hours"
 
 
 def _right(search: _Search) -> Iterator[Change]:
@@ -272,8 +284,8 @@ def _figures(search: _Search, names: Sequence[str]) -> list[float]:
 
 def _labels(search: _Search) -> Iterator[Change]:
     """More labelled pictures, as far as learning curves say what they would buy."""
-    if not search.now.first.prospect.candidate.laws:
-        return  # it would stay as measured while others move
+    if not all(one.prospect.candidate.laws for one in search.now.standings if one.answers_all):
+        return  # some would stay as measured while others move
     start = max(_MORE_LABELS[0], float(search.now.needs.more_pictures))
     if start < _MORE_LABELS[1]:
         yield from _walked(

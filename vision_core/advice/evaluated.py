@@ -56,26 +56,34 @@ def evaluated(left_out: Sequence[str] = ()) -> Evidence:
         data=data,
         objects_per_picture=_objects(found),
         left_out=(*left_out, *apart, *alone),
+        notes=tuple(stand.flattered.values()),
     )
 
 
-def beside(contenders: Sequence[Candidate], data: str) -> tuple[Candidate, ...]:
-    """Runs outside a duel that were judged on its very pictures and classes; their thresholds are their own."""
+def beside(contenders: Sequence[Candidate], data: str) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """Runs outside a duel that were judged on its very pictures and classes; their thresholds are their own.
+
+    Returns:
+        Them, and a sentence on each run of the data set that was judged on others.
+    """
     anchor = next((one.runs[0] for one in contenders if one.runs and one.kind != "two-stage"), None)
     taken = {Path(run).resolve() for one in contenders for run in one.runs}
-    if anchor is None:
-        return ()
-    judged = kept_evaluation(anchor)
-    if judged is None:
-        return ()
+    judged = kept_evaluation(anchor) if anchor is not None else None
+    if anchor is None or judged is None:
+        return (), ()
     others = [one for one in _evaluations() if one.data == data and one.run.path.resolve() not in taken]
-    own = [one for one in others if _covers(one.results, judged.results)][:MOST]
+    own = [one for one in others if _covers(one.results, judged.results)]
+    apart = tuple(
+        f"The run “{one.name}”: it was judged on other pictures or classes." for one in others if one not in own
+    )
+    own, older = own[:MOST], own[MOST:]
+    apart += (f"{len(older)} older runs on the same pictures.",) if older else ()
     if not own:
-        return ()
+        return (), apart
     stand = on_the_yardstick([anchor, *(str(one.run.path) for one in own)], SAMPLES)
     if anchor not in stand.of or stand.pictures != contenders[0].judged_on:
-        return ()
-    return _candidates([one for one in own if str(one.run.path) in stand.of], stand, Path(anchor))
+        return (), (*apart, *(f"The run “{one.name}”: it has no picture in common with the duel." for one in own))
+    return _candidates([one for one in own if str(one.run.path) in stand.of], stand, Path(anchor)), apart
 
 
 def _covers(results: Results, judged: Results) -> bool:
@@ -170,5 +178,6 @@ def _objects(candidates: Sequence[Candidate]) -> float | None:
 def with_those_beside(found: Evidence) -> Evidence:
     """A duel's evidence, and the runs outside it that were judged on the same pictures."""
     with suppress(VisionError, OSError):
-        return replace(found, candidates=(*found.candidates, *beside(found.candidates, found.data)))
+        more, apart = beside(found.candidates, found.data)
+        return replace(found, candidates=(*found.candidates, *more), left_out=(*found.left_out, *apart))
     return found

@@ -20,6 +20,7 @@ from vision_core.advice.traded import Traded, traded
 from vision_core.duel.folder import DuelFolder, list_duels
 from vision_core.duel.plan import TITLES
 from vision_core.errors import VisionError
+from vision_core.evaluation.intervals import ALL_ALIKE, is_apart
 
 Of = Literal["run", "duel", "bench", "catalogue"]
 FIGURE_OF: Mapping[str, str] = {
@@ -136,9 +137,7 @@ class Gap:
     @property
     def is_apart(self) -> bool:
         """Whether it leaves zero out."""
-        if self.certain:
-            return abs(self.value) > 1e-12
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+        return is_apart(self.value, self.low, self.high, ALL_ALIKE if self.certain else "")
 
 
 @dataclass(frozen=True)
@@ -267,8 +266,6 @@ def _law(fit: Mapping[str, float]) -> Law:
 
 
 def _gaps(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, Gap]:
-    from vision_core.evaluation.intervals import ALL_ALIKE
-
     return {
         name: Gap(one["gap"], one["low"], one["high"], one["note"] == ALL_ALIKE)
         for name, one in figures.items()

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vision_core.advice.conditions import Case, next_preset, train_longer, trained_less
+from vision_core.advice.conditions import Case, next_preset, not_measured, train_longer, trained_less
 from vision_core.advice.guidance import PICTURES
 from vision_core.advice.prospects import Prospect
 from vision_core.advice.ranking import Ranking
@@ -54,7 +54,7 @@ def experiment(found: Ranking) -> Experiment | None:
         return _longer(case, question)
     if (rival := trained_less(case)) is not None:
         return _fair(case, rival, question)
-    if any(rule.effect == "unproven" for rule in found.first.fired):
+    if not_measured(case):
         plan = {"data": evidence.data, "question": question, "preset": "instant", "contenders": _ANSWERING[question]}
         boxless = question != "presence" and evidence.objects_per_picture is None
         first = "First draw boxes in these pictures, on the Data page: nobody has yet. " if boxless else ""

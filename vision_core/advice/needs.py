@@ -92,7 +92,7 @@ class Needs:
             _ = self.price
 
     def _check_words(self) -> None:
-        for word in self.ask:
+        for word in (self.ask,) if isinstance(self.ask, str) else self.ask:
             if word not in QUESTIONS:
                 raise SettingsError(f"ask is {word!r}; use one or several of {', '.join(QUESTIONS)}.")
         asked = tuple(name for name in QUESTIONS if name in self.ask) or ("presence",)
@@ -105,8 +105,10 @@ class Needs:
         for names, lowest in ((_ABOVE_ZERO, "more than 0"), (_AT_LEAST_ZERO, "0 or more")):
             for name in names:
                 value = getattr(self, name)
-                if value is None:
+                if value is None and getattr(type(self), name) is None:
                     continue
+                if not isinstance(value, int | float):
+                    raise SettingsError(f"{name} is {value!r}; give a number, {lowest}.")
                 if not math.isfinite(value) or value < 0 or value > _MOST or (value == 0 and names is _ABOVE_ZERO):
                     raise SettingsError(f"{name} is {value}; give {lowest}, and no more than {_MOST:g}.")
         if self.least_right is not None and not 0 <= self.least_right <= 1:

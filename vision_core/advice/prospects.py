@@ -253,6 +253,8 @@ def gap_between(one: Prospect, other: Prospect, figure: str, evidence: Evidence)
     if figure not in one.figures or figure not in other.figures:
         return None
     mine, theirs = one.figures[figure], other.figures[figure]
+    if (figure in one.moved) != (figure in other.moved) and (one.is_moved or other.is_moved):
+        return Gap(mine.value - theirs.value, None, None)  # one has a learning curve, the other stays as measured
     sign = -1 if figure in LOWER_IS_BETTER else 1
     (by, spread), (others_by, others_spread) = (way.moved.get(figure, (0.0, 0.0)) for way in (one, other))
     shift, wider = sign * (by - others_by), math.hypot(spread, others_spread)
@@ -277,6 +279,8 @@ def errors_between(one: Prospect, other: Prospect) -> Gap | None:
     if mine is None or theirs is None:
         return None
     value = mine.value - theirs.value
+    if bool(mine.doubt) != bool(theirs.doubt):  # as with figures: only one of them was moved by a learning curve
+        return Gap(value, None, None)
     if mine.draws is not None and theirs.draws is not None and len(mine.draws) == len(theirs.draws):
         low, high = _ends((mine.draws - theirs.draws)[1:])
         doubt = math.hypot(mine.doubt * mine.value, theirs.doubt * theirs.value)

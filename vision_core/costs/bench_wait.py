@@ -22,14 +22,15 @@ def wait(bench: BenchFolder, progress: Callable[[str, int, int], None] | None = 
         progress: told of the cell in words, and how many of how many are measured.
 
     Raises:
-        TrainingError: it failed, or its process is gone; what it had measured is in `bench.rows()`.
+        TrainingError: it failed or was cancelled, or its process is gone; what it had measured is in `bench.rows()`.
     """
     while True:
         status = bench.status()
         if progress is not None:
             progress(str(status["cell"] or status["stage"] or "waiting"), int(status["done"]), int(status["total"]))
-        if status["state"] in ("failed", "interrupted"):
-            raise TrainingError(f"The benchmark {bench.name!r} {status['state']}: {status['error'] or 'see its log'}")
-        if status["state"] not in ("queued", "running"):
+        if status["state"] == "finished":
             return bench.rows()
+        if status["state"] not in ("queued", "running"):
+            why = status["error"] or "see its log"
+            raise TrainingError(f"The benchmark {bench.name!r} has not come to its end: {status['state']}, {why}.")
         time.sleep(POLL_S)

@@ -156,9 +156,20 @@ class _Fight:
         )
         if run is None:
             return
+        self._note_epochs(part, run, data, index.has_boxes)
         if run.record().state != "finished":
             self._execute(run)
         self.runs[part.name] = run
+
+    def _note_epochs(self, part: Part, run: RunFolder, data: str, has_boxes: bool) -> None:
+        """That the budget left a run fewer epochs; told from the run, which an earlier call may have begun."""
+        epochs, usual = run.config().epochs, part.config(self.plan, data, has_boxes).epochs
+        if part.share == 1 and epochs < usual:
+            limits = [f"{self.plan.minutes:g} min"] if self.plan.minutes else []
+            limits += [f"{self.plan.usd:g} USD"] if self.plan.usd else []
+            self.notes.append(
+                f"{run.config().model} trains for {epochs} of {usual} epochs, to stay within {' and '.join(limits)}."
+            )
 
     def _orphan(self, part: Part, has_boxes: bool) -> RunFolder | None:
         """A run that an earlier call made and was killed before it could say whose it is."""
@@ -206,9 +217,6 @@ class _Fight:
         if expected <= limit:
             return config
         epochs = max(1, int(config.epochs * limit / expected))
-        self.notes.append(
-            f"{config.model} trains for {epochs} of {config.epochs} epochs, to stay within {limit / 60:.3g} min."
-        )
         frozen = epochs if config.frozen_epochs == config.epochs else min(config.frozen_epochs, epochs - 1)
         return config.changed(epochs=epochs, frozen_epochs=frozen)
 

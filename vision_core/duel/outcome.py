@@ -14,7 +14,7 @@ from vision_core import glossary
 from vision_core.duel.folder import RESULT, DuelFolder
 from vision_core.duel.plan import KINDS, TITLES, WORDS
 from vision_core.errors import DataError
-from vision_core.evaluation.intervals import ALL_ALIKE, LEAST_GAP
+from vision_core.evaluation.intervals import LEAST_GAP, is_apart
 from vision_core.evaluation.yardstick import FIGURES, LOWER_IS_BETTER
 
 Result = Mapping[str, Any]
@@ -118,11 +118,7 @@ def gap(result: Result, figure: str, one: str, other: str) -> dict[str, Any] | N
 
 def is_sure(found: Mapping[str, Any] | None) -> bool:
     """Whether a gap is more than chance: its interval leaves zero out, or no drawing of the pictures changes it."""
-    if found is None:
-        return False
-    if found["low"] is None:
-        return found["note"] == ALL_ALIKE and abs(found["value"]) > LEAST_GAP
-    return found["low"] > 0 or found["high"] < 0
+    return found is not None and is_apart(found["value"], found["low"], found["high"], found["note"])
 
 
 def standing(result: Result, figure: str, kind: str) -> str:

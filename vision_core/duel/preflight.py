@@ -61,9 +61,12 @@ def check_unseen(run: RunFolder, index: DatasetIndex) -> list[str]:
     Raises:
         SettingsError: names a picture and how many there are.
     """
-    judged = _files(index, "test" if "test" in index.splits else "val")
+    split = "test" if "test" in index.splits else "val"
+    judged = _files(index, split)
     sizes = {path.stat().st_size for path in judged if path.is_file()}
-    every = _files(DatasetIndex.load(run.path / "data"), "train")
+    own = DatasetIndex.load(run.path / "data")
+    every = _files(own, "train")
+    every += _files(own, "val") if split == "test" else []  # by these its best epoch was chosen
     known = {digest_of_file(path) for path in every if _size(path) in sizes}
     seen = [path for path in judged if path.is_file() and digest_of_file(path) in known] if known else []
     if seen:

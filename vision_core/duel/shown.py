@@ -82,7 +82,7 @@ def _view(
     results = judged.results
     if isinstance(results, ClassificationResults):
         number = results.pictures.index(name)
-        names = [results.class_names[label] for label in np.flatnonzero(results.scores[number] >= one["threshold"])]
+        names = [results.class_names[label] for label in np.flatnonzero(results.scores[number] > one["threshold"])]
         words = ", ".join(names) or "nothing that it knows"
         return View(one["title"], drawn_jpeg(path, (), size_px, WIDTH_PX), f"It shows: {words}.")
     if one["task"] == "two-stage":

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from vision_core.duel.plan import FIGURE_OF, TITLES, WORDS
 from vision_core.errors import DataError
-from vision_core.evaluation.intervals import ALL_ALIKE, LEAST_GAP, Interval
+from vision_core.evaluation.intervals import Interval, is_apart
 from vision_core.evaluation.yardstick import LOWER_IS_BETTER
 
 NAMES: Mapping[str, str] = {
@@ -87,7 +87,7 @@ def verdict(standings: Sequence[Standing], question: str, gaps: Mapping[tuple[st
 
 def _is_apart(one: str, other: str, gaps: Mapping[tuple[str, str], Interval]) -> bool:
     gap = gaps.get((one, other)) or gaps.get((other, one))
-    return gap is not None and (gap.low > 0 or gap.high < 0 or (gap.note == ALL_ALIKE and abs(gap.value) > LEAST_GAP))
+    return gap is not None and is_apart(gap.value, gap.low, gap.high, gap.note)
 
 
 def _won(winner: Standing, best: Standing, level: Sequence[Standing], question: str, others_answer: bool) -> str:

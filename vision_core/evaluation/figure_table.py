@@ -14,7 +14,7 @@ from typing import Any
 
 from vision_core.evaluation.bootstrap_ap import detection_intervals
 from vision_core.evaluation.classification_intervals import classification_intervals
-from vision_core.evaluation.intervals import Drawing, Interval, Progress
+from vision_core.evaluation.intervals import Drawing, Interval, Progress, is_apart
 from vision_core.evaluation.records import ClassificationResults, Results
 from vision_core.evaluation.store import Evaluation
 from vision_core.evaluation.yardstick import FIGURES, Yardstick, differences
@@ -74,7 +74,8 @@ def yardstick_rows(
 def gap_rows(one: Yardstick, other: Yardstick, samples: int = SAMPLES) -> list[dict[str, Any]]:
     """How much higher each figure of the first is, with its paired interval, and whether that leaves zero out."""
     return [
-        {"figure": name, "gap": gap.value, "low": gap.low, "high": gap.high, "surely": gap.low > 0 or gap.high < 0}
+        {"figure": name, "gap": gap.value, "low": gap.low, "high": gap.high}
+        | {"surely": is_apart(gap.value, gap.low, gap.high, gap.note)}
         for name, gap in differences(one, other, samples).items()
     ]
 

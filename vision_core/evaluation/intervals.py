@@ -33,6 +33,17 @@ _FEW = 10
 _LEAST_DEFINED = 0.9
 
 
+def is_apart(gap: float, low: float | None, high: float | None, note: str = "") -> bool:
+    """Whether a gap is more than chance: its interval leaves zero out, or no drawing of the pictures changes it.
+
+    Args:
+        low, high: of its interval; None or nan where there is none, and `note` says why.
+    """
+    if low is None or high is None or np.isnan(low) or np.isnan(high):
+        return note == ALL_ALIKE and abs(gap) > LEAST_GAP
+    return low > 0 or high < 0
+
+
 @dataclass(frozen=True)
 class Drawing:
     """How pictures are drawn again.

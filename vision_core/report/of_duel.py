@@ -219,7 +219,7 @@ def _labels(result: Mapping[str, Any], name: str) -> Section:
         why = "There are no learning curves: this duel learned from all labels at once, or its pictures have no boxes."
         return Section(title, (f"{why} `python -m vision_core duel --shares 0.1,0.25,0.5,1` draws them.",))
     said = (
-        f"Each contender also learned from a part of the labels. The curves show {tables.TITLES[name]}, which decided, "
+        f"Each contender also learned from a part of the labels. The curves show {tables.TITLES[name]}, which decided,"
         " over the labelled pictures and over the hours that labelling takes.",
     )
     return Section(title, said)

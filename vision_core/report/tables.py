@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vision_core import glossary
+from vision_core.evaluation.intervals import LEAST_GAP, is_apart
 from vision_core.evaluation.yardstick import LOWER_IS_BETTER, QUESTIONS
 from vision_core.report.subject import Cell, Contender, Table
 
@@ -108,10 +109,12 @@ def _gap(name: str, found: Mapping[str, Any] | None) -> Cell:
     unit, scale = (" points", 100.0) if glossary.term(name).unit == "share" else ("", 1.0)
     said = f"{scale * found['gap']:+.{1 if unit else 2}f}{unit}"
     if found.get("low") is None or found.get("high") is None:
-        return Cell(said, str(found.get("note") or "no interval: too few pictures"), found["gap"])
+        note = str(found.get("note") or "no interval: too few pictures")
+        level = abs(found["gap"]) <= LEAST_GAP
+        return Cell(said, f"{note}{': level' if level else ''}", found["gap"])
     digits = 1 if unit else 2
     between = f"{scale * found['low']:+.{digits}f} to {scale * found['high']:+.{digits}f}"
-    apart = found["low"] > 0 or found["high"] < 0
+    apart = is_apart(found["gap"], found["low"], found["high"])
     return Cell(said, f"{between}{'' if apart else ': not told apart'}", found["gap"])
 
 

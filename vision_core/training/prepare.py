@@ -66,12 +66,22 @@ def open_data(name: str, progress: Stage | None) -> DatasetIndex:
     for dataset in list_datasets():
         if name in (dataset.id, dataset.name):
             return get_dataset(dataset.id).index()
+    check_data(name)
     path = Path(name)
-    if not path.exists():
-        known = ", ".join(repr(dataset.name) for dataset in list_datasets()) or "none"
-        raise DataError(f"There is no data set {name!r}: name a folder, an archive, or one of the workspace ({known}).")
     report = None if progress is None else (lambda done, total: progress("Reading annotations", done, total))
     return measure(read_dataset(path.resolve(), progress=report))
+
+
+def check_data(name: str) -> None:
+    """Refuses a name that is neither a data set of the workspace nor a file or folder, without reading any.
+
+    Raises:
+        DataError: names it.
+    """
+    known = list_datasets()
+    if not Path(name).exists() and not any(name in (dataset.id, dataset.name) for dataset in known):
+        names = ", ".join(repr(dataset.name) for dataset in known) or "none"
+        raise DataError(f"There is no data set {name!r}: name a folder, an archive, or one of the workspace ({names}).")
 
 
 def _shared_before(config: TrainConfig) -> bool:

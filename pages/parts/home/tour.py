@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,7 @@ from pages.parts import figures
 from vision_core.duel.examples import EXAMPLE
 from vision_core.duel.folder import DuelFolder, list_duels
 from vision_core.duel.plan import FIGURE_OF, WORDS
+from vision_core.errors import VisionError
 
 _STEP = "tour_step"
 _SECONDS = 20
@@ -19,7 +21,9 @@ _SECONDS = 20
 
 def example() -> DuelFolder | None:
     """The duel that the tour shows; None while it is not there yet, or where it was removed."""
-    return next((duel for duel in list_duels() if duel.path.name == EXAMPLE.name and duel.result()), None)
+    with suppress(VisionError):  # a damaged one is no story, and no reason to show nothing else
+        return next((duel for duel in list_duels() if duel.path.name == EXAMPLE.name and duel.result()), None)
+    return None
 
 
 def invite(duel: DuelFolder | None) -> None:

@@ -70,10 +70,13 @@ with frame(
     "(object detection)? See both on your own pictures, with what each of them costs, measured on this machine.",
 ):
     with st.spinner("Opening the workspace …"):
+        from pages.parts.data import overview as data_overview
+        from pages.parts.data import shelf
         from pages.parts.home import doors, tour
         from vision_core.whats_next import WorkspaceState, look_around, next_step
     found = look_around()
     proposal(found)
+    data_overview.painting(shelf.painting())  # the duel of the tour comes with Fashion Shelf
     tour.draw(tour.example())
     doors.draw(found)
     st.markdown("##### Or start from a picture that is already here")

@@ -116,7 +116,7 @@ def query_of(tab: Tab) -> dict[str, list[str]]:
 def test_a_cold_deep_link_shows_three_columns(first_tab: Tab, classifier: Classifier, detector: ObjectDetector) -> None:
     wall = open_image(SAMPLES / "four_photos.jpg").pixels
     first_tab.measured()
-    for number, kind in enumerate(("Classification", "Detection", "Detect, then classify")):
+    for number, kind in enumerate(("Classification", "Detection", "Detect-then-classify")):
         expect(first_tab.column(number).get_by_role("heading")).to_contain_text(kind)
         expect(first_tab.column(number).get_by_role("img", name="four_photos.jpg")).to_be_visible()
         expect(first_tab.column(number).get_by_text("median · p95")).to_be_visible()
@@ -268,7 +268,7 @@ def test_what_is_downloaded_is_what_the_package_says(open_tab: OpenTab, tmp_path
     assert float(lines[0].split()[1]) == pytest.approx((first[0] + first[2]) / 2 / 600, abs=1e-3)
 
     plain = Image.open(SAMPLES / "coffee.png").convert("RGB")
-    for label in ("PNG: detection", "PNG: detect, then classify"):
+    for label in ("PNG: detection", "PNG: detect-then-classify"):
         drawn = Image.open(io.BytesIO(download(label)))
         assert (drawn.format, drawn.size) == ("PNG", plain.size)
         assert drawn.convert("RGB").tobytes() != plain.tobytes()

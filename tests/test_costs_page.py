@@ -234,7 +234,7 @@ def test_money_is_what_the_package_says(page: OpenPage) -> None:
     text = words(app).replace("\\", "")
     for sentence in in_words(ways, 1e6)[1:]:
         assert sentence in text
-    assert [metric.label for metric in app.metric][:3] == ["Classification", "Detection", "Two stages"]
+    assert [metric.label for metric in app.metric][:3] == ["Classification", "Detection", "Detect-then-classify"]
     assert charts(app) == ["pictures a year", "USD for 1 million pictures"]
     assert "CO₂ is unavailable" in text
 

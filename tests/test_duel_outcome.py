@@ -92,12 +92,10 @@ def test_who_stands_where():
 def test_gaps_are_said_with_their_doubt():
     sure, both, level = gaps_in_words(result(), "presence_ap")
     assert sure == "Detection is better than Classification by 6 points (95 %: 4 to 8)."
-    assert both.startswith("Detect, then classify is better than Classification by 8 points")
-    assert level.startswith("Detect, then classify and Detection cannot be told apart: 2 points in favour of detect")
+    assert both.startswith("Detect-then-classify is better than Classification by 8 points")
+    assert level.startswith("Detect-then-classify and Detection cannot be told apart: 2 points in favour of detect")
     (counted,) = gaps_in_words(result(), "count_mae")
-    assert (
-        counted == "Detect, then classify is better than Detection by 0.3 objects counted wrong (95 %: 0.28 to 0.32)."
-    )
+    assert counted == "Detect-then-classify is better than Detection by 0.3 objects counted wrong (95 %: 0.28 to 0.32)."
     alike = gaps()
     alike[0]["figures"]["presence_ap"] |= {"low": None, "high": None, "note": ALL_ALIKE}
     assert ALL_ALIKE in gaps_in_words(result(gaps=alike), "presence_ap")[0]
@@ -154,7 +152,7 @@ def test_the_yardstick_shows_who_can_say_with_intervals():
     rows = [trace.y[0] for trace in by_name.values()]
     assert len(set(rows)) == 3, "nobody hides behind another"
     counts = charts.yardstick(result(), ["count_mae"])
-    assert [trace.name for trace in traces(counts)] == ["Detection", "Detect, then classify"]
+    assert [trace.name for trace in traces(counts)] == ["Detection", "Detect-then-classify"]
     assert list(traces(counts)[0].x) == [0.9]
     assert "fewer is better" in counts.layout.xaxis.title.text  # type: ignore[attr-defined]
     assert not traces(charts.yardstick(result(contenders=[contender("classification")]), ["count_mae"]))

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.parts.data import shelf
+from pages.parts.data.shelf import Painting
 from vision_core.data.library import add_shelf, import_dataset
-from vision_core.duel.folder import DuelFolder, create_duel
+from vision_core.duel.examples import EXAMPLE
+from vision_core.duel.folder import DuelFolder, create_duel, duels_folder
 from vision_core.duel.plan import FIGURE_OF, WORDS, DuelPlan
 from vision_core.duel.story import labelling_chart, story
 from vision_core.errors import DataError
@@ -147,3 +150,22 @@ def test_the_tour_leads_through_all_scenes_and_ends() -> None:
     app.button(key="tour_end").click().run()
     assert "Scene" not in told(app)
     assert json.loads((duel.path / "result.json").read_text())["verdict"]["sentence"] == "Choose detection."
+
+
+def test_the_first_visit_begins_to_paint_the_pictures_that_the_tour_comes_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Painting] = []
+
+    def painting() -> Painting:
+        asked.append(Painting(scenes=300, done=30))
+        return asked[-1]
+
+    monkeypatch.setattr(shelf, "painting", painting)
+    app = home()
+    assert len(asked) == 1
+    assert any("30 of 300 scenes" in str(bar.proto.text) for bar in app.get("progress"))
+
+
+def test_a_damaged_example_leaves_the_rest_of_the_page_as_it_is() -> None:
+    folder = DuelFolder.create(duels_folder() / EXAMPLE.name, DuelPlan(data="shelf"))
+    (folder.path / "result.json").write_text("{", encoding="utf-8")
+    assert "Explore a photo" in told(home())

@@ -161,7 +161,7 @@ def test_the_decision_is_three_sentences_and_names_who_cannot_say(told: Told):
     said = re.findall(r"<p>(.*?)</p>", decision.group(0), re.S)
     assert len(said) == 3
     verdict = told.result["verdict"]["task"]
-    assert {"detection": "choose detection", "two-stage": "choose detect, then classify"}[verdict] in said[0]
+    assert {"detection": "choose detection", "two-stage": "choose detect-then-classify"}[verdict] in said[0]
     assert "classification cannot say (a classifier says what is there, not how many)" in said[1]
     assert "ms for a picture" in said[2]
 
@@ -173,7 +173,7 @@ def test_each_kind_of_success_and_failure_has_its_pictures_with_alt_texts(told: 
     pictures = read.all("img")
     assert len(kinds) < len(pictures) <= 10 * len(kinds)
     assert all(str(known["src"]).startswith("data:image/jpeg;base64,") and known["alt"] for known in pictures)
-    for title in ("Classification", "Detection", "Detect, then classify"):
+    for title in ("Classification", "Detection", "Detect-then-classify"):
         assert any(f"{title}:" in str(known["alt"]) for known in pictures)
 
 

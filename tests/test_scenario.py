@@ -49,7 +49,11 @@ def test_the_ways_are_priced_as_by_hand() -> None:
     assert classification.training_usd.value == pytest.approx(0.36)
     assert classification.usd_per_million.value == pytest.approx(1.0)
     assert detection.usd_per_million.value == pytest.approx(4.0)
-    assert [way.name for way in (classification, detection, both)] == ["Classification", "Detection", "Two stages"]
+    assert [way.name for way in (classification, detection, both)] == [
+        "Classification",
+        "Detection",
+        "Detect-then-classify",
+    ]
     assert both.labelling_usd.value == detection.labelling_usd.value
     assert both.training_usd.value == pytest.approx(3 * 0.36)
     assert both.usd_per_million.value == pytest.approx(4 + 3 * 1)

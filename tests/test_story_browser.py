@@ -58,7 +58,7 @@ def test_pictures_come_in_and_a_defended_answer_goes_out(
     page.get_by_role("link", name="Start a duel on it").click()
     expect(page.get_by_role("combobox", name="Data set")).to_have_value(name)
     page.get_by_text("How many are there?").click()
-    page.get_by_role("button", name="Detect, then classify", exact=True).click()  # two are enough here
+    page.get_by_role("button", name="Detect-then-classify", exact=True).click()  # two are enough here
     tab.settled()
     page.get_by_text("Learning curves", exact=True).click()
     tab.settled()

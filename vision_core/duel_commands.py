@@ -35,7 +35,7 @@ def duel(
     question: Annotated[str, typer.Option(help="What decides: presence, count or where.")] = "presence",
     contenders: Annotated[str, typer.Option(help="Two or all of classification, detection, two-stage.")] = "",
     first_stage: Annotated[
-        str, typer.Option(help="Of detect, then classify: class-aware (the detector's boxes) or class-agnostic.")
+        str, typer.Option(help="Of detect-then-classify: class-aware (the detector's boxes) or class-agnostic.")
     ] = "class-aware",
     shares: Annotated[str, typer.Option(help="Shares of the pictures to learn from; 1: no learning curves.")] = "",
     minutes: Annotated[float, typer.Option(help="Training of each network at the most; 0: no limit.")] = 0.0,

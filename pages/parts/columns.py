@@ -31,7 +31,7 @@ _SHARP = 2  # picture pixels drawn for one such pixel: screens have up to that m
 ICONS = {
     "Classification": ":material/label:",
     "Detection": ":material/select_all:",
-    "Detect, then classify": ":material/account_tree:",
+    "Detect-then-classify": ":material/account_tree:",
 }
 
 

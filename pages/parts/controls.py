@@ -33,7 +33,7 @@ class Contender:
     @property
     def kind(self) -> str:
         if self.classifier and self.detector:
-            return "Detect, then classify"
+            return "Detect-then-classify"
         return "Classification" if self.classifier else "Detection"
 
     @property

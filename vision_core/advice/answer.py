@@ -22,6 +22,7 @@ from vision_core.advice.ranking import Ranking, Standing, ranked
 from vision_core.advice.rule import OF_A_CANDIDATE, Rule
 from vision_core.advice.rules import RULES
 from vision_core.costs.totals import usd_text
+from vision_core.duel.plan import TITLES
 from vision_core.evaluation.yardstick import FIGURES, LOWER_IS_BETTER
 
 Basis = Literal["measured", "published guidance"]
@@ -170,7 +171,7 @@ def _sentences(found: Ranking, fired: tuple[Fired, ...]) -> Iterator[str]:
 
 def _lower(title: str) -> str:
     """A title inside a sentence; names of runs stay as they are."""
-    return title[:1].lower() + title[1:] if title in sentences.NAMES.values() else title
+    return title[:1].lower() + title[1:] if title in TITLES.values() else title
 
 
 def _asked_figures(prospect: Prospect, needs: Needs) -> Iterator[str]:

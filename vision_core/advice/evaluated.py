@@ -37,6 +37,8 @@ def evaluated(left_out: Sequence[str] = ()) -> Evidence:
     Args:
         left_out: sentences on what else was measured.
     """
+    from vision_core.model_card import data_title
+
     groups: dict[str, list[Evaluation]] = {}
     for one in _evaluations():
         groups.setdefault(one.data, []).append(one)
@@ -47,12 +49,12 @@ def evaluated(left_out: Sequence[str] = ()) -> Evidence:
     stand = on_the_yardstick([str(one.run.path) for one in mine], SAMPLES)
     found = _candidates([one for one in mine if str(one.run.path) in stand.of], stand)
     apart = [
-        f"{len(runs)} evaluated run{'s' * (len(runs) != 1)} on “{Path(name).name}”." for name, runs in groups.items()
+        f"{len(runs)} evaluated run{'s' * (len(runs) != 1)} on “{data_title(name)}”." for name, runs in groups.items()
     ]
     alone = [f"{RunFolder(Path(run)).record().name}: {why}" for run, why in stand.missing.items()]
     return Evidence(
         candidates=found,
-        about=f"Measured on “{Path(data).name}”, {stand.pictures} held-out pictures that these runs have in common.",
+        about=f"Measured on “{data_title(data)}”, {stand.pictures} held-out pictures that these runs have in common.",
         data=data,
         objects_per_picture=_objects(found),
         left_out=(*left_out, *apart, *alone),

@@ -13,7 +13,6 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from vision_core.advice.traded import Traded, traded
@@ -281,6 +280,8 @@ def _result(duel: DuelFolder) -> bool:
 
 def _data(duel: DuelFolder) -> str:
     """The data set of a duel as its owner calls it."""
+    from vision_core.model_card import data_title
+
     with suppress(VisionError):
-        return f"“{Path(str(duel.result().get('plan', {}).get('data') or duel.data())).name}”"
+        return f"“{data_title(str(duel.result().get('plan', {}).get('data') or duel.data()))}”"
     return "a data set"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from vision_core.advice import conditions as when
 from vision_core.advice.conditions import Case
 from vision_core.advice.needs import HOURS_A_DAY
 from vision_core.advice.prospects import Prospect, figure_of
 from vision_core.costs.totals import usd_text
-from vision_core.duel.plan import TITLES
 
 FIGURES = {
     "presence_ap": "average precision of presence",
@@ -20,14 +19,9 @@ FIGURES = {
 }
 
 
-NAMES: Mapping[str, str] = {**TITLES, "two-stage": "Detect-then-classify"}
-"""Of the ways, where a comma would be taken for another."""
-
-
 def name_of(prospect: Prospect) -> str:
     """What sentences call a candidate: its way, or its run's name."""
-    candidate = prospect.candidate
-    return NAMES[candidate.kind] if candidate.title == TITLES.get(candidate.kind) else candidate.title
+    return prospect.candidate.title
 
 
 def listed(names: Sequence[str]) -> str:

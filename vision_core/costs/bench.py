@@ -2,7 +2,7 @@
 
     plan = BenchPlan(("tf_efficientnet_lite0", "ssdlite_mobilenet_v2_coco"), batch_sizes=(1, 8))
     [cell.words for cell in plan.cells()]
-    BenchPlan(("ssdlite_mobilenet_v2_coco>tf_efficientnet_lite0",), crops=3)     # detect, then classify, as one thing
+    BenchPlan(("ssdlite_mobilenet_v2_coco>tf_efficientnet_lite0",), crops=3)     # detect-then-classify, as one thing
 
 Nothing here imports torch. `bench_store` starts a plan in a process of its own; `bench_cell` measures one cell.
 

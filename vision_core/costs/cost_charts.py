@@ -26,7 +26,7 @@ HEIGHT_PX = 380
 STYLES = {
     "classification": ("classification", COLOURS[0], "circle"),
     "detection": ("detection", COLOURS[1], "diamond"),
-    "two-stage": ("two stages", COLOURS[2], "square"),
+    "two-stage": ("detect-then-classify", COLOURS[2], "square"),
 }
 """Name in the legend, colour and marker of each task."""
 OTHER = ("other", COLOURS[3], "triangle-up")

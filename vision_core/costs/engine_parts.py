@@ -21,7 +21,7 @@ Predictor = Classifier | ObjectDetector
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Detect, then classify what was cut out, as the Compare page does it.
+    """Detect, and classify what was cut out, as the Compare page does it.
 
     Attributes:
         crops: so many objects of each picture are handed on whatever the detector finds: with others in each run

@@ -25,7 +25,11 @@ from vision_core.types import Task
 
 LEAST_MEASURED = 3
 """With fewer of one's own measurements there is no pace."""
-NAMES: Mapping[str, str] = {"classification": "Classification", "detection": "Detection", "two-stage": "Two stages"}
+NAMES: Mapping[str, str] = {
+    "classification": "Classification",
+    "detection": "Detection",
+    "two-stage": "Detect-then-classify",
+}
 _S_PER_H = 3600
 
 

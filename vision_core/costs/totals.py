@@ -122,10 +122,10 @@ def two_stage(
     classification: Approach,
     objects_per_picture: float,
     naming_usd: Measured | None = None,
-    name: str = "Two stages",
+    name: str = "Detect-then-classify",
     usd_per_million: Measured | None = None,
 ) -> Approach:
-    """Detect, then classify what was cut out: one pass of the detector and one of the classifier for each object.
+    """Detect, and classify what was cut out: one pass of the detector and one of the classifier for each object.
 
     The classifier learns from what the boxes show, so that its labels come with them; `naming_usd` is what giving each
     box a name costs where they do not. `usd_per_million` is what the two in turn were measured at; without it, that

@@ -19,7 +19,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 TITLES: Mapping[str, str] = {
     "classification": "Classification",
     "detection": "Detection",
-    "two-stage": "Detect, then classify",
+    "two-stage": "Detect-then-classify",
 }
 Question = Literal["presence", "count", "where"]
 FIGURE_OF: Mapping[str, str] = {"presence": "presence_ap", "count": "count_mae", "where": "pointing"}
@@ -42,7 +42,7 @@ class DuelPlan:
         data: a data set's folder or archive, or its name in the workspace.
         classifier, detector: catalogue names, or run folders that are taken as they are.
         contenders: who takes part.
-        first_stage: of detect, then classify; see `FIRST_STAGES`.
+        first_stage: of detect-then-classify; see `FIRST_STAGES`.
         preset: as of a run: "instant", "balanced" or "thorough".
         question: what the verdict is about; the yardstick answers all three.
         shares: of the training pictures, on which each contender learns; the last one is 1. One alone: no curves.

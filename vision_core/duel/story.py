@@ -61,7 +61,7 @@ def story(result: Mapping[str, Any]) -> tuple[Scene, ...]:
         Scene("labels", "What it takes before anything is learned", _labels(every)),
         Scene("answers", f"All are asked the same: “{WORDS[question]}”", _answers(every, question)),
         Scene("curves", "What more labels would buy", _curves(result, question)),
-        Scene("costs", "What every picture costs from then on", _costs(every)),
+        Scene("costs", "What every picture costs from then on", _costs(every, question)),
         Scene("verdict", "The answer, and what would change it", _verdict(result)),
     )
 
@@ -70,7 +70,7 @@ def _picture(result: Mapping[str, Any], every: Sequence[Mapping[str, Any]]) -> t
     does = {
         "classification": "Classification ticks what the picture shows.",
         "detection": "Detection draws a box around every thing and names it.",
-        "two-stage": "Detect, then classify cuts out every box and has a second network name it.",
+        "two-stage": "Detect-then-classify cuts out every box and has a second network name it.",
     }
     return (
         f"{plural(result['pictures'], 'picture')} of {result['data']} were held out: no network has learned from them. "
@@ -117,7 +117,7 @@ def _curves(result: Mapping[str, Any], question: str) -> tuple[str, ...]:
     return (first, *said)
 
 
-def _costs(every: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _costs(every: Sequence[Mapping[str, Any]], question: str) -> tuple[str, ...]:
     timed = {one["title"]: one["costs"].get("latency_ms_p50") for one in every}
     known = {title: value for title, value in timed.items() if value}
     if not known:
@@ -128,7 +128,12 @@ def _costs(every: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         for title, value in known.items()
         if title != quickest
     ]
-    return (f"{quickest} is the quickest, with {known[quickest]:.0f} ms a picture.", *slower)
+    silent = [
+        f"{one['title']} has no point beside: “{WORDS[question]}” it cannot say."
+        for one in every
+        if not _has(one, FIGURE_OF[question])
+    ]
+    return (f"{quickest} is the quickest, with {known[quickest]:.0f} ms a picture.", *slower, *silent)
 
 
 def _verdict(result: Mapping[str, Any]) -> tuple[str, ...]:
@@ -142,7 +147,7 @@ def _verdict(result: Mapping[str, Any]) -> tuple[str, ...]:
 def labelling_chart(result: Mapping[str, Any]) -> Figure:
     """A bar a contender: hours that its labels take at the published pace."""
     known = [one for one in result["contenders"] if one["labels"] and one["labels"]["hours"] is not None]
-    chart = framed(_ROW_PX * max(1, len(known)) + FRAME_PX, "hours of labelling, at the published pace", "")
+    chart = framed(_ROW_PX * max(1, len(known)) + FRAME_PX, "hours of labelling", "")
     chart.add_bar(
         y=[escape(one["title"]) for one in known],
         x=[one["labels"]["hours"] for one in known],

@@ -1,4 +1,4 @@
-"""Detect, then classify, judged: a detector's boxes, each named anew by a classifier of crops.
+"""Detect-then-classify, judged: a detector's boxes, each named anew by a classifier of crops.
 
 results = two_stage(evaluation_of_the_detector, "runs/crops", Path("duel/two-stage-test.safetensors"))
 

@@ -100,7 +100,7 @@ def _in_turn(models: Sequence[str], specs: dict[str, ModelSpec]) -> tuple[list[s
     if not pairs:
         return [], 0
     with st.container(horizontal=True, vertical_alignment="center", gap="large"):
-        label = "And the two in turn: detect, then classify" + (f" · {len(pairs)} pairs" if len(pairs) > 1 else "")
+        label = "And the two in turn: detect-then-classify" + (f" · {len(pairs)} pairs" if len(pairs) > 1 else "")
         wanted = st.toggle(
             label,
             key=kept.first("paired", False),

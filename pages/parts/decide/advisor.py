@@ -20,7 +20,6 @@ from vision_core.advice.numbers import Number
 from vision_core.advice.prospects import figure_of
 from vision_core.advice.rule import Rule
 from vision_core.advice.rules import RULES
-from vision_core.advice.sentences import NAMES
 from vision_core.duel.folder import RESULT, DuelFolder, duels_folder
 from vision_core.duel.plan import TITLES
 from vision_core.run_folder import list_run_folders
@@ -96,7 +95,7 @@ def _answer(found: Advice) -> None:
     asked = " ".join(QUESTIONS[name] for name in found.ranking.needs.ask)
     with st.container(gap="xsmall"):
         st.html(
-            f'<p class="advice-asked">{escape(asked)}</p><p class="advice-task">{escape(NAMES[found.task])}</p>'
+            f'<p class="advice-asked">{escape(asked)}</p><p class="advice-task">{escape(TITLES[found.task])}</p>'
             + "".join(f'<p class="advice-why">{escape(one)}</p>' for one in found.sentences)
         )
         title = found.shortlist[0].title

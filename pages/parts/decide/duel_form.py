@@ -120,7 +120,7 @@ def _contenders(has_boxes: bool) -> dict[str, Any]:
     if "two-stage" not in chosen:
         return {"contenders": tuple(chosen)}
     first = st.selectbox(
-        "Detect, then classify takes the boxes of",
+        "Detect-then-classify takes the boxes of",
         list(FIRST_STAGES),
         format_func=FIRST_STAGES.__getitem__,
         key=kept.one_of("duel_first", list(FIRST_STAGES), "class-aware"),

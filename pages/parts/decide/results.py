@@ -123,7 +123,7 @@ def _method(result: Mapping[str, Any]) -> str:
         "map says where.",
         "Each answers from the score on that serves the question best on validation pictures, on which nobody is "
         "judged. Average precision and AP50 need no such score.",
-        "Detect, then classify takes the detector's boxes, of which one stays for each object, and a classifier of "
+        "Detect-then-classify takes the detector's boxes, of which one stays for each object, and a classifier of "
         "crops names each of them.",
         "The winner is the quickest of those that no other is measurably better than.",
         f"Shares of the labels: {plain(shares)}. Seed {plain(str(plan.get('seed', 0)))}.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from vision_core.duel import curves
+from vision_core.duel.account import crops
 from vision_core.duel.charts import in_words, learning_curves
 from vision_core.duel.folder import DuelFolder, create_duel, list_duels
 from vision_core.duel.judging import SCORES, Said, best_score, drawings
@@ -327,3 +329,21 @@ def test_what_more_labels_would_buy_is_said_with_its_doubt():
         classifier == "Classification: 500 more labels would gain about 0.9 points (-0.1 to 1.2, so perhaps nothing)."
     )
     assert "500 more boxes" in detector
+
+
+def test_only_boxes_that_can_count_are_named_and_paid_for():
+    """A box's score is the detector's times that of its name: below the threshold the name cannot help it."""
+    none = np.zeros(0, np.int64)
+    judged = DetectionResults(
+        pictures=("a.png", "b.png"),
+        class_names=("thing",),
+        sizes_px=np.full((2, 2), 100),
+        truth=TrueBoxes(none, np.zeros((0, 4)), none, np.zeros(0, bool)),
+        found=FoundBoxes(none, np.zeros((0, 4)), np.zeros(0), none),
+    )
+    said = Said("two-stage", 1.0, judged, candidates=np.array([0.9, 0.8, 0.6, 0.5, 0.5, 0.2, 0.1]))
+    at = {0.5: 2, 0.05: 4, 0.95: 1}  # 5 and 7 boxes in two pictures (2.5 rounds to 2, 3.5 to 4); never none at all
+    for threshold, count in at.items():
+        whole: Any = {"two-stage": SimpleNamespace(answers=SimpleNamespace(threshold=threshold))}
+        assert crops([said], whole) == count
+    assert crops([], {}) == 1

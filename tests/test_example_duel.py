@@ -73,10 +73,10 @@ def test_its_curves_rise_with_the_labels_and_it_tells_a_story_with_pictures(shel
         assert found[-1] > found[0] + 0.05
     assert len(story(duel.result())) == 6
     views = answers_to_one(duel)
-    assert [view.title for view in views] == ["Classification", "Detection", "Detect-then-classify"]
+    assert [view.title for view in views] == ["What is there", "Classification", "Detection", "Detect-then-classify"]
     assert all(view.jpeg.startswith(b"\xff\xd8") for view in views)
-    assert np.unique([view.jpeg for view in views]).size == 3
-    assert "x " in views[1].words
+    assert np.unique([view.jpeg for view in views]).size == 4
+    assert "x " in views[0].words
 
 
 def test_it_is_small_and_tells_nothing_of_the_machine_it_was_fought_on() -> None:

@@ -13,6 +13,7 @@ from vision_core.advice.evidence import Source
 from vision_core.advice.needs import Needs
 from vision_core.advice.prospects import Prospect
 from vision_core.costs.totals import usd_text
+from vision_core.data.wording import plural
 from vision_core.evaluation.yardstick import FIGURES
 from vision_core.models.published import PUBLISHED
 
@@ -58,7 +59,7 @@ def numbers_of(mine: Prospect, needs: Needs) -> Iterator[Number]:
         )
     reckoned = "reckoned" if candidate.figures else "published"
     if mine.hours is not None:
-        said = f"{mine.hours:.3g} h of labelling to pay, {mine.labelled:,.0f} pictures learned from"
+        said = f"{mine.hours:.3g} h of labelling to pay, {plural(round(mine.labelled), 'picture')} learned from"
         yield Number("label_hours", mine.hours, said, labels, reckoned)
     for name, usd, what in _money(mine):
         if usd is not None:

@@ -1,4 +1,4 @@
-"""One held-out picture with what each contender of a finished duel said of it.
+"""One held-out picture: what is there, and what each contender of a finished duel said of it.
 
 for view in answers_to_one(duel):
     view.title, view.jpeg, view.words
@@ -6,7 +6,7 @@ for view in answers_to_one(duel):
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,8 @@ class View:
 
 
 def answers_to_one(duel: DuelFolder) -> tuple[View, ...]:
-    """A picture as each contender sees it that was trained for the duel: of the third with a middling number of objects
-    the brightest, which shows best.
+    """A picture with what people drew, then as each contender sees it that was trained for the duel: of the third with
+    a middling number of objects the brightest, which shows best.
 
     Raises:
         DataError: the duel has no result, a run is gone, or nobody has drawn boxes in the pictures.
@@ -57,11 +57,25 @@ def answers_to_one(duel: DuelFolder) -> tuple[View, ...]:
         raise DataError("A detector's evaluation has no boxes.")
     number = _chosen(results, boxed[0])
     name, path, size = results.pictures[number], boxed[0].path(number), results.sizes_px[number]
-    return tuple(
-        _view(duel, one, judged[one["task"]], name, path, (int(size[0]), int(size[1])))
-        for one in every
-        if one["task"] in judged
-    )
+    size_px = (int(size[0]), int(size[1]))
+    told = [_view(duel, one, judged[one["task"]], name, path, size_px) for one in every if one["task"] in judged]
+    return (_truth(results, number, path, size_px), *told)
+
+
+def _truth(results: DetectionResults, number: int, path: Path, size_px: tuple[int, int]) -> View:
+    """What people have drawn."""
+    truth, colours = results.truth, class_colours(results.class_names)
+    said = []
+    for place in np.flatnonzero(truth.picture == number).tolist():
+        name = results.class_names[int(truth.labels[place])]
+        left, top, right, bottom = map(float, truth.boxes_xyxy[place])
+        said.append(Outline((left, top, right, bottom), True, colours[name], name))
+    return View("What is there", drawn_jpeg(path, said, size_px, WIDTH_PX), f"People drew: {_counted(said)}.")
+
+
+def _counted(outlines: Sequence[Outline]) -> str:
+    counts = {text: sum(one.text == text for one in outlines) for text in dict.fromkeys(one.text for one in outlines)}
+    return ", ".join(f"{count} x {text}" for text, count in counts.items()) or "nothing that it knows"
 
 
 def _chosen(results: DetectionResults, judged: Evaluation) -> int:
@@ -90,9 +104,7 @@ def _view(
         agnostic = lessons_of("two-stage", duel.plan())[0] == "objects"
         results = two_stage(judged, one["runs"][1], kept, data=duel.data() if agnostic else "")
     outlines = _outlines(results, results.pictures.index(name), float(one["threshold"]))
-    counts = {text: sum(other.text == text for other in outlines) for text in dict.fromkeys(o.text for o in outlines)}
-    words = ", ".join(f"{count} x {text}" for text, count in counts.items()) or "nothing that it knows"
-    return View(one["title"], drawn_jpeg(path, outlines, size_px, WIDTH_PX), f"It finds: {words}.")
+    return View(one["title"], drawn_jpeg(path, outlines, size_px, WIDTH_PX), f"It finds: {_counted(outlines)}.")
 
 
 def _outlines(results: DetectionResults, number: int, threshold: float) -> list[Outline]:

@@ -74,7 +74,7 @@ def _picture(result: Mapping[str, Any], every: Sequence[Mapping[str, Any]]) -> t
     }
     return (
         f"{plural(result['pictures'], 'picture')} of {result['data']} were held out: no network has learned from them. "
-        "Here is one.",
+        "Here is one, with what people drew in it, and what each contender says.",
         *(does[one["task"]] for one in every),
     )
 

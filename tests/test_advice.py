@@ -143,6 +143,7 @@ def test_where_one_was_trained_longer_it_says_so_and_proposes_the_same_training_
     )
     found = advise(Needs(), longer)
     assert found.task == "detection"
+    assert "the experiment below would be fair" in found.sentences[1]
     assert "training, not the task" in next(one.sentence for one in found.fired if one.rule.name == "unequal-training")
     assert found.experiment is not None
     plan = DuelPlan.from_json(found.experiment.plan)

@@ -165,7 +165,7 @@ def _sentences(found: Ranking, fired: tuple[Fired, ...]) -> Iterator[str]:
     else:
         yield f"For {asked} choose {_lower(title)}{has}."
     if (runner := _against(found)) is not None:
-        yield runner
+        yield f"{runner} {_less_trained(found)}".strip()
     yield _costs(first.prospect, needs)
 
 
@@ -194,6 +194,15 @@ def _against(found: Ranking) -> str | None:
         own = found.case(standing)
         return next((rule.sentence(own) for rule in standing.fired if rule.effect != "guide"), None)
     return None
+
+
+def _less_trained(found: Ranking) -> str:
+    """That the next task was trained with a shorter preset, where it was: the comparison is not fair to it."""
+    rival = conditions.trained_less(found.case(found.first))
+    if rival is None:
+        return ""
+    longer, shorter = found.first.prospect.candidate.preset, rival.candidate.preset
+    return f"It was trained with “{shorter}” though, the first with “{longer}”: the experiment below would be fair."
 
 
 def _costs(prospect: Prospect, needs: Needs) -> str:

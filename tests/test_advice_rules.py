@@ -105,6 +105,10 @@ EXAMPLES: dict[str, tuple[Asked, Asked]] = {
         (Needs(), evidence(candidate(), candidate("detection", preset="instant")), "classification"),
         (Needs(), evidence(candidate(preset="instant"), candidate("detection")), "classification"),
     ),
+    "threshold-of-counting": (
+        (Needs(least_right=0.5), three(plan={"question": "count"}), "classification"),
+        (Needs(least_right=0.5), three(plan={"question": "presence"}), "classification"),
+    ),
     "slow-tail": ((Needs(latency_ms=21), three(), "classification"), (Needs(latency_ms=23), three(), "classification")),
     "chosen-on-the-judged": (
         (Needs(miss_cost=2), evidence(candidate(traded=errors([1, 2], [2, 1], on_validation=False))), "classification"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from vision_core.advice.evidence import Candidate, Evidence, Gap
+from vision_core.advice.licences import is_copyleft, is_non_commercial, is_unstated, origin_of, own_terms
 from vision_core.advice.needs import HERE, Needs
 from vision_core.advice.prospects import NEEDS_BOXES, Prospect, errors_between, figure_of, gap_between, weighs_errors
 from vision_core.evaluation.yardstick import LOWER_IS_BETTER
@@ -14,10 +14,6 @@ PRESETS = ("instant", "balanced", "thorough")
 SPARE_DAYS = 1.0
 """So much time has to be left before the deadline for a longer training to be advised."""
 FAR, FEW_PICTURES = 4.0, 100
-_COPYLEFT = re.compile(r"\b(A?GPL|LGPL|MPL|EPL|CC-BY-SA|CC BY-SA|copyleft)", re.IGNORECASE)
-_NON_COMMERCIAL = re.compile(r"non-?commercial|\bNC\b|CC-BY-NC|CC BY-NC|research only", re.IGNORECASE)
-_UNSTATED = re.compile(r"^$|not stated|unknown", re.IGNORECASE)
-_LEARNED = "learned from"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,24 +95,9 @@ def non_commercial(case: Case) -> bool:
     return case.needs.no_non_commercial and any(is_non_commercial(own_terms(one)) for one in licences(case))
 
 
-def is_copyleft(licence: str) -> bool:
-    """Whether what is built on it has to be given away under the same terms."""
-    return _COPYLEFT.search(licence) is not None
-
-
-def is_non_commercial(licence: str) -> bool:
-    """Whether it may not be earned with."""
-    return _NON_COMMERCIAL.search(licence) is not None
-
-
 def licences(case: Case) -> tuple[str, ...]:
     """Of the candidate's networks."""
     return case.mine.candidate.licences
-
-
-def own_terms(licence: str) -> str:
-    """A licence without what the catalogue adds of the pictures that were learned from."""
-    return licence.partition(_LEARNED)[0]
 
 
 def too_late(case: Case) -> bool:
@@ -150,7 +131,7 @@ def days_unknown(case: Case) -> bool:
 
 def licence_unknown(case: Case) -> bool:
     limited = case.needs.no_copyleft or case.needs.no_non_commercial
-    return limited and any(_UNSTATED.search(own_terms(one).strip(" ;")) for one in licences(case))
+    return limited and any(is_unstated(own_terms(one)) for one in licences(case))
 
 
 def measurably_worse(case: Case) -> bool:
@@ -292,6 +273,11 @@ def chosen_on_the_judged(case: Case) -> bool:
     return weighs_errors(case.needs) and made is not None and not made.on_validation
 
 
+def threshold_of_counting(case: Case) -> bool:
+    asked = case.needs.least_right is not None and case.asks("presence", "kind")
+    return asked and case.evidence.plan.get("question") == "count"
+
+
 def slow_tail(case: Case) -> bool:
     most, tail = case.needs.most_ms, case.mine.candidate.latency_ms_p95
     return most is not None and tail is not None and tail > most and not too_slow(case)
@@ -302,7 +288,7 @@ def few_pictures(case: Case) -> bool:
 
 
 def research_pictures(case: Case) -> bool:
-    learned = [one.partition(_LEARNED)[2] for one in licences(case)]
+    learned = [origin_of(one) for one in licences(case)]
     return case.needs.no_non_commercial and any(is_non_commercial(one) for one in learned)
 
 

@@ -237,6 +237,14 @@ RULES: tuple[Rule, ...] = (
         "back, 2021, arXiv:2110.00476",
     ),
     Rule(
+        "threshold-of-counting",
+        "a share of right answers is wanted, and the duel chose its thresholds for counting",
+        "mind",
+        when.threshold_of_counting,
+        say.threshold_of_counting,
+        "each contender answers from the score on that serves the duel's question best on validation pictures",
+    ),
+    Rule(
         "slow-tail",
         "half of the pictures keep the limit of time, and one in twenty does not",
         "mind",

@@ -224,6 +224,14 @@ def chosen_on_the_judged(case: Case) -> str:
     )
 
 
+def threshold_of_counting(case: Case) -> str:
+    del case
+    return (
+        "Shares of right answers are at the thresholds that count best: a duel that asks “Is it there?” may find higher "
+        "ones."
+    )
+
+
 def slow_tail(case: Case) -> str:
     tail = case.mine.candidate.latency_ms_p95 or 0.0
     return f"One picture in twenty takes {name_of(case.mine)} longer than {ms_text(tail)}."

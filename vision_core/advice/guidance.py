@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from vision_core.advice import conditions
 from vision_core.advice.evidence import Candidate, Source, Taught, licences_of
+from vision_core.advice.licences import is_copyleft, is_non_commercial, own_terms
 from vision_core.advice.needs import OBJECTS, Needs
 from vision_core.costs.scenario import paces
 from vision_core.data.effort import Amount, bill
@@ -47,9 +47,9 @@ def _allowed(task: Task, usual: str, no_copyleft: bool, no_non_commercial: bool)
 
 
 def _may(spec: ModelSpec, no_copyleft: bool, no_non_commercial: bool) -> bool:
-    said = [conditions.own_terms(one) for one in (spec.code_licence, spec.weights_licence)]
-    barred = no_copyleft and any(conditions.is_copyleft(one) for one in said)
-    return not (barred or (no_non_commercial and any(conditions.is_non_commercial(one) for one in said)))
+    said = [own_terms(one) for one in (spec.code_licence, spec.weights_licence)]
+    barred = no_copyleft and any(is_copyleft(one) for one in said)
+    return not (barred or (no_non_commercial and any(is_non_commercial(one) for one in said)))
 
 
 def _taught(task: Task, needs: Needs) -> Taught:

@@ -227,8 +227,8 @@ def chosen_on_the_judged(case: Case) -> str:
 def threshold_of_counting(case: Case) -> str:
     del case
     return (
-        "Shares of right answers are at the thresholds that count best: a duel that asks “Is it there?” may find higher "
-        "ones."
+        "Shares of right answers are at the thresholds that count best: a duel that asks “Is it there?” may find "
+        "higher ones."
     )
 
 

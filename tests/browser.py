@@ -83,7 +83,6 @@ def serve(home: Path, command: Sequence[str] = ("-m", "streamlit"), **environmen
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
-    options += ["--server.fileWatcherType=none"]
     log = home / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(

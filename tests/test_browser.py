@@ -411,11 +411,12 @@ def test_every_picture_has_a_text_for_those_who_cannot_see_it(open_tab: OpenTab)
     assert all(text.strip() for text in texts)
 
 
-def test_the_server_watches_no_files(server: Server) -> None:
+def test_the_server_watches_no_files(first_tab: Tab, server: Server) -> None:
     """Watching a folder with an environment and a workspace in it kept a whole processor core busy, idle."""
     descriptors = Path(f"/proc/{server.process.pid}/fd")
     if not descriptors.is_dir():
         pytest.skip("only Linux lists what a process has open")
+    first_tab.measured()  # pages were imported
     told = [entry.readlink() for entry in descriptors.iterdir() if entry.is_symlink()]
     assert told
     assert not [target for target in told if "inotify" in str(target)]

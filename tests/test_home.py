@@ -51,12 +51,16 @@ def test_an_empty_workspace_is_told_to_bring_pictures() -> None:
     assert next_step(look_around()).page == "pages/2_Data.py", "Fashion Shelf is nobody's own"
 
 
-def test_the_next_step_follows_what_is_there(tmp_path: Path) -> None:
+def test_the_next_step_follows_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.training_processes import paint_boxed
 
     dataset = import_dataset(paint_boxed(tmp_path / "photos", train=12), "Photos")
     step = next_step(look_around())
     assert (step.page, step.address) == ("pages/6_Decide.py", {"show": "New duel", "data": dataset.id})
+    with monkeypatch.context() as patch:
+        patch.setattr("vision_core.data.library._now", lambda: "2999-01-01T00:00:00+00:00")
+        newer = import_dataset(tmp_path / "photos", "Another")
+    assert next_step(look_around()).address["data"] == newer.id, "the newest, whatever it is called"
     duel = create_duel(DuelPlan(data=dataset.id))
     duel.files.write("status.json", {"state": "failed", "error": "out of memory"})
     assert "failed" in next_step(look_around()).sentence

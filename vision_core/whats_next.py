@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from vision_core.data.library import SHELF, list_datasets
+from vision_core.data.library import SHELF, Dataset, list_datasets
 from vision_core.duel.examples import EXAMPLE
 from vision_core.duel.folder import DuelFolder, list_duels
 from vision_core.errors import VisionError
@@ -77,7 +77,7 @@ def look_around() -> WorkspaceState:
     mine = [duel for duel in duels if duel.path.name != EXAMPLE.name]
     work = [AtWork("run", one.name, "pages/3_Train.py", {"run": one.id}) for one in records if one.is_active]
     return WorkspaceState(
-        own_data={one.id: one.name for one in list_datasets() if one.source != SHELF and one.name != SHELF},
+        own_data={one.id: one.name for one in _by_age() if one.source != SHELF and one.name != SHELF},
         runs=sum(not one.config.get("example") for one in records),
         examples=sum(bool(one.config.get("example")) for one in records),
         duels={duel.path.name: (_name(duel), _state(duel)) for duel in mine},
@@ -118,6 +118,11 @@ def next_step(state: WorkspaceState) -> NextStep:
         "Bring your pictures",
         "pages/2_Data.py",
     )
+
+
+def _by_age() -> list[Dataset]:
+    """Data sets, the one that was brought in last at the end."""
+    return sorted(list_datasets(), key=lambda one: one.versions[0].made_at)
 
 
 def _duels_at_work(duels: list[DuelFolder]) -> list[AtWork]:

@@ -140,13 +140,19 @@ def _forecast(plan: DuelPlan, has_boxes: bool) -> None:
 
 def _measure(plan: DuelPlan, has_boxes: bool, known: dict[str, Forecast], asked: str) -> None:
     place = st.empty()
+    networks = len({part.lesson for part in parts(plan, has_boxes) if part.given(plan) is None})
+    begun: list[str] = []
 
     def progress(stage: str, done: int, total: int) -> None:
-        place.progress(min(1.0, done / max(1, total)), plain(stage))
+        network = stage.partition(":")[0]
+        begun.extend([network] if network not in begun else [])
+        share = (len(begun) - 1 + done / max(1, total)) / max(1, networks)
+        place.progress(min(1.0, share), plain(f"Network {len(begun)} of {networks}. {stage}"))
 
     with told():
         try:
-            with st.spinner("Measuring a few steps of each network …"):
+            st.caption("Takes about half a minute for each network. Whatever you change above stops it.")
+            with st.spinner("Measuring a few steps of each network …", show_time=True):
                 known[asked] = forecast(plan, has_boxes, progress)
             st.rerun()
         finally:

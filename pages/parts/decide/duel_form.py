@@ -10,7 +10,7 @@ from pages import plain, told
 from pages.parts.costs_page import kept
 from pages.parts.costs_page.form import choose_price, known_models, model_labels
 from pages.parts.decide import before
-from vision_core.data.library import Dataset, list_datasets
+from vision_core.data.library import SHELF, Dataset, list_datasets
 from vision_core.duel.folder import MOST_CHARACTERS
 from vision_core.duel.plan import CLASSIFIER, DETECTOR, FIRST_STAGES, KINDS, SHARES, TITLES, WORDS, DuelPlan
 from vision_core.errors import VisionError
@@ -76,7 +76,9 @@ def _datasets() -> dict[str, Dataset]:
 def _data(datasets: dict[str, Dataset]) -> Dataset:
     options = list(datasets)
     wanted = st.query_params.get("data", "")
-    first = wanted if wanted in datasets else options[0]
+    own = [id for id, one in datasets.items() if SHELF not in (one.name, one.source)]
+    newest_own = max(own, key=lambda id: datasets[id].versions[0].made_at, default=options[0])
+    first = wanted if wanted in datasets else newest_own
     chosen = st.selectbox(
         "Data set",
         options,

@@ -132,23 +132,24 @@ def _place(number: int, one: Listed, asked: Collection[str]) -> None:
         st.markdown(plain(fired.sentence), help=_why(fired))
     first = [one_number for one_number in one.numbers if one_number.name in asked]
     others = [one_number for one_number in one.numbers if one_number not in first]
-    st.markdown("\n".join(f"- {_linked(shown)}" for shown in first or others))
+    whole = one.prospect.candidate.sources.get("labels")  # of a measurement that is gone the duel still tells
+    st.markdown("\n".join(f"- {_linked(shown, whole)}" for shown in first or others))
     if one.gives_up:
         st.markdown("**Gives up**\n" + "\n".join(f"- {plain(what)}" for what in one.gives_up[:_MOST_GIVEN_UP]))
-    rest = [f"- {_linked(shown)}" for shown in others if first]
+    rest = [f"- {_linked(shown, whole)}" for shown in others if first]
     rest += [f"- gives up {plain(what)}" for what in one.gives_up[_MOST_GIVEN_UP:]]
     if rest:
         with st.expander("All numbers"):
             st.markdown("\n".join(rest))
 
 
-def _linked(number: Number) -> str:
+def _linked(number: Number, instead: Source | None) -> str:
     """A number as a way to where it was measured, as Markdown."""
     value = number.said
     if number.low is not None and number.high is not None:
         scale, digits = (1, 2) if number.name in ("count_mae", "error_cost") else (100, 1)
         value += f" (95 %: {scale * number.low:.{digits}f} to {scale * number.high:.{digits}f})"
-    where = _address(number.source)
+    where = _address(number.source) or (_address(instead) if instead is not None else None)
     how = f" · {_HOW[number.how]}" if number.how in _HOW and number.how == "published" else ""
     return f"[{plain(value)}]({where}){how}" if where else f"{plain(value)}{how}"
 

@@ -68,7 +68,10 @@ def kinds(cell: Any) -> list[str]:
     found = []
     for output in cell.outputs:
         if output.output_type == "stream":
-            found += ["words"] if output.name == "stdout" else []
+            one_more = output.name == "stdout" and found[-1:] != [
+                "words"
+            ]  # a pause in printing makes two messages of one
+            found += ["words"] if one_more else []
             continue
         data = " ".join(output.data)
         found.append("picture" if "image/" in data or "plotly" in data else "table" if "html" in data else "words")
